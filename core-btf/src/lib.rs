@@ -1,0 +1,25 @@
+//! The BTF engine: decode, encode, deduplicate, merge, and relocate.
+//!
+//! BTF is the type format of the Linux kernel's BPF subsystem
+//! (<https://docs.kernel.org/bpf/btf.html>). This crate takes and returns bytes: it opens no
+//! file, starts no process and knows no loader.
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | [`read`] | [`Btf`]: borrowed, bounds-checked decoder of a BTF blob |
+//! | [`write`](mod@write) | [`BtfBuf`]: owned types and interned names, and their encoding |
+//! | [`model`] | the types themselves, one Rust type per BTF kind |
+//!
+//! Readers work on [`Btf`], makers fill a [`BtfBuf`]; [`BtfBuf::encode`] and [`Btf::parse`] lead
+//! from one to the other.
+#![forbid(unsafe_code)]
+
+pub mod error;
+pub mod model;
+pub mod read;
+pub mod write;
+
+pub use error::{Error, Result};
+pub use model::{Kind, NameOffset, Type, TypeId};
+pub use read::{Btf, TypeRef};
+pub use write::BtfBuf;

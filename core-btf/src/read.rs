@@ -1,0 +1,754 @@
+//! The borrowed, bounds-checked decoder of a BTF blob.
+
+use std::borrow::Cow;
+
+use crate::error::{Error, Result};
+use crate::model::{
+    CompositeKind, Enumerator, IntEncoding, Kind, Member, NameOffset, Param, SectionVar, Type,
+    TypeId,
+};
+
+/// BTF's magic number, in the blob's own byte order.
+pub(crate) const MAGIC: u16 = 0xeb9f;
+/// Bytes of the first version of `struct btf_header`; later ones are longer.
+pub(crate) const HEADER_BYTES: usize = 24;
+/// Bytes of `struct btf_type`, which every type starts with.
+pub(crate) const TYPE_BYTES: usize = 12;
+
+/// Byte order of a blob.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the two byte orders")]
+pub enum Endian {
+    Little,
+    Big,
+}
+
+impl Endian {
+    /// The byte order of the machine this runs on.
+    pub const NATIVE: Self = if cfg!(target_endian = "little") {
+        Self::Little
+    } else {
+        Self::Big
+    };
+
+    pub(crate) fn u32(self, bytes: [u8; 4]) -> u32 {
+        match self {
+            Self::Little => u32::from_le_bytes(bytes),
+            Self::Big => u32::from_be_bytes(bytes),
+        }
+    }
+
+    /// The word at `offset`, or `None` past the end.
+    pub(crate) fn word_at(self, data: &[u8], offset: usize) -> Option<u32> {
+        let bytes = data.get(offset..)?.first_chunk()?;
+        Some(self.u32(*bytes))
+    }
+}
+
+/// A decoded BTF blob that borrows its bytes.
+///
+/// Shapes: one index of 4 bytes per type is all that is allocated. [`Btf::parse`] has checked the
+/// header and the extent of every type; references and name offsets are checked where they are
+/// followed.
+#[derive(Clone, Debug)]
+pub struct Btf<'a> {
+    endian: Endian,
+    /// The type section.
+    types: &'a [u8],
+    /// The string section.
+    strings: &'a [u8],
+    /// Offset of the type section in the blob, for error messages.
+    types_offset: usize,
+    /// Offset in `types` of each type; entry 0 is type 1.
+    index: Cow<'a, [u32]>,
+}
+
+/// A section of the blob, with bounds checked.
+fn section<'a>(
+    data: &'a [u8],
+    what: &'static str,
+    header_len: usize,
+    offset: u32,
+    len: u32,
+) -> Result<(&'a [u8], usize)> {
+    // Both are 32-bit values, so the sums cannot overflow a 64-bit `usize`; saturating covers 32.
+    let start = header_len.saturating_add(offset as usize);
+    let bytes = data
+        .get(start..)
+        .and_then(|rest| rest.get(..len as usize))
+        .ok_or(Error::Truncated {
+            what,
+            offset: start,
+            need: len as usize,
+            have: data.len().saturating_sub(start),
+        })?;
+    Ok((bytes, start))
+}
+
+/// Bytes that follow the common `struct btf_type` of a type of this kind.
+fn extra_bytes(kind: Kind, vlen: usize) -> usize {
+    match kind {
+        Kind::Void
+        | Kind::Ptr
+        | Kind::Fwd
+        | Kind::Typedef
+        | Kind::Volatile
+        | Kind::Const
+        | Kind::Restrict
+        | Kind::Func
+        | Kind::Float
+        | Kind::TypeTag => 0,
+        Kind::Int | Kind::Var | Kind::DeclTag => 4,
+        Kind::Array => 12,
+        Kind::Struct | Kind::Union | Kind::Datasec | Kind::Enum64 => 12 * vlen,
+        Kind::Enum | Kind::FuncProto => 8 * vlen,
+    }
+}
+
+impl<'a> Btf<'a> {
+    /// Checks the header and indexes the types of the blob at the start of `data`.
+    ///
+    /// # Errors
+    /// [`Error::Magic`], [`Error::Version`], [`Error::Truncated`] and [`Error::Invalid`] with the
+    /// place in `data`.
+    pub fn parse(data: &'a [u8]) -> Result<Self> {
+        Self::parse_prefix(data).map(|(btf, _)| btf)
+    }
+
+    /// Like [`Btf::parse`], and also says how many bytes the blob takes. Several blobs may stand
+    /// one after the other in a linked `.BTF` section.
+    ///
+    /// # Errors
+    /// As [`Btf::parse`].
+    pub fn parse_prefix(data: &'a [u8]) -> Result<(Self, usize)> {
+        let header = data.first_chunk::<HEADER_BYTES>().ok_or(Error::Truncated {
+            what: "BTF header",
+            offset: 0,
+            need: HEADER_BYTES,
+            have: data.len(),
+        })?;
+        let [m0, m1, version, _flags, ..] = *header;
+        let endian = match u16::from_le_bytes([m0, m1]) {
+            MAGIC => Endian::Little,
+            other if other.swap_bytes() == MAGIC => Endian::Big,
+            other => return Err(Error::Magic(other)),
+        };
+        if version != 1 {
+            return Err(Error::Version(version));
+        }
+        let field = |at: usize| endian.word_at(header, at).unwrap_or_default();
+        let header_len = field(4) as usize;
+        if header_len < HEADER_BYTES || header_len > data.len() {
+            return Err(Error::Invalid {
+                what: "BTF header length",
+                offset: 4,
+                value: header_len as u64,
+                expected: "at least 24 and within the data",
+            });
+        }
+        let (types, types_offset) = section(data, "type section", header_len, field(8), field(12))?;
+        let (strings, strings_offset) =
+            section(data, "string section", header_len, field(16), field(20))?;
+        if strings.first() != Some(&0) || strings.last() != Some(&0) {
+            return Err(Error::Invalid {
+                what: "string section",
+                offset: strings_offset,
+                value: strings.len() as u64,
+                expected: "bytes that start and end with NUL",
+            });
+        }
+        let index = index_types(types, types_offset, endian)?;
+        let btf = Self {
+            endian,
+            types,
+            strings,
+            types_offset,
+            index: Cow::Owned(index),
+        };
+        let end = (types_offset + types.len()).max(strings_offset + strings.len());
+        Ok((btf, end))
+    }
+
+    /// Byte order of the blob.
+    #[must_use]
+    pub const fn endian(&self) -> Endian {
+        self.endian
+    }
+
+    /// Number of types, without `void`: ids run from 1 to this number.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.index.len()
+    }
+
+    /// Whether the blob has no types.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.index.is_empty()
+    }
+
+    /// The type section as it stands in the blob.
+    #[must_use]
+    pub const fn type_bytes(&self) -> &'a [u8] {
+        self.types
+    }
+
+    /// The string section as it stands in the blob, from its leading NUL to its last.
+    #[must_use]
+    pub const fn string_bytes(&self) -> &'a [u8] {
+        self.strings
+    }
+
+    /// The ids of all types, ascending, `void` excluded.
+    #[must_use]
+    pub fn ids(&self) -> impl DoubleEndedIterator<Item = TypeId> + ExactSizeIterator + use<> {
+        // The type section is below 4 GiB and a type takes 12 bytes, so the count fits.
+        #[expect(clippy::cast_possible_truncation, reason = "at most 2^32 / 12 types")]
+        let len = self.index.len() as u32;
+        (0..len).map(|i| TypeId(i + 1))
+    }
+
+    /// All types, ascending by id, `void` excluded.
+    #[must_use]
+    pub fn iter(&self) -> impl DoubleEndedIterator<Item = TypeRef<'a>> + '_ {
+        self.ids().filter_map(|id| self.get(id).ok())
+    }
+
+    /// The type with this id; `void` has [`Kind::Void`].
+    ///
+    /// # Errors
+    /// [`Error::NoSuchType`].
+    pub fn get(&self, id: TypeId) -> Result<TypeRef<'a>> {
+        let no_such_type = || Error::NoSuchType {
+            ty: id,
+            #[expect(clippy::cast_possible_truncation, reason = "at most 2^32 / 12 types")]
+            last: self.index.len() as u32,
+        };
+        if id.is_void() {
+            return Ok(TypeRef {
+                id,
+                endian: self.endian,
+                kind: Kind::Void,
+                words: [0; 3],
+                extra: &[],
+                strings: self.strings,
+                offset: self.types_offset,
+            });
+        }
+        let offset = *self.index.get(id.index() - 1).ok_or_else(no_such_type)? as usize;
+        decode_type(self.types, offset, self.endian)
+            .map(|(kind, words, extra)| TypeRef {
+                id,
+                endian: self.endian,
+                kind,
+                words,
+                extra,
+                strings: self.strings,
+                offset: self.types_offset + offset,
+            })
+            .ok_or_else(no_such_type)
+    }
+
+    /// The string at this offset, without its NUL.
+    ///
+    /// # Errors
+    /// [`Error::Name`] when the offset is outside the section or the string is not UTF-8.
+    pub fn name(&self, offset: NameOffset) -> Result<&'a str> {
+        name_at(self.strings, offset)
+    }
+
+    /// The same string as bytes; empty when the offset is outside the section.
+    #[must_use]
+    pub fn name_bytes(&self, offset: NameOffset) -> &'a [u8] {
+        name_bytes_at(self.strings, offset).unwrap_or_default()
+    }
+
+    /// Follows `const`, `volatile`, `restrict`, type tags and typedefs to the type they stand for.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchType`], and [`Error::Type`] for a chain that does not end.
+    pub fn resolve(&self, id: TypeId) -> Result<TypeRef<'a>> {
+        let mut ty = self.get(id)?;
+        // A valid chain visits no type twice, so it cannot be longer than the blob.
+        for _ in 0..=self.len() {
+            if ty.kind().is_modifier() || ty.kind() == Kind::Typedef {
+                ty = self.get(ty.target())?;
+            } else {
+                return Ok(ty);
+            }
+        }
+        Err(Error::Type {
+            ty: id,
+            problem: "is a typedef or qualifier of itself",
+        })
+    }
+
+    /// Size of the type in bytes, as `sizeof` has it; `None` for functions, `void` and other types
+    /// without one.
+    ///
+    /// # Errors
+    /// [`Error::NoSuchType`], [`Error::Type`] for endless nesting, [`Error::Limit`] for an array
+    /// beyond 4 GiB.
+    pub fn size_of(&self, id: TypeId, pointer_bytes: u32) -> Result<Option<u32>> {
+        let mut count = 1_u64;
+        let mut ty = self.resolve(id)?;
+        for _ in 0..=self.len() {
+            let size = match ty.kind() {
+                Kind::Ptr => pointer_bytes,
+                Kind::Array => {
+                    let (element, _, len) = ty.array();
+                    count = count.saturating_mul(u64::from(len));
+                    ty = self.resolve(element)?;
+                    continue;
+                }
+                Kind::Int
+                | Kind::Struct
+                | Kind::Union
+                | Kind::Enum
+                | Kind::Enum64
+                | Kind::Float
+                | Kind::Datasec => ty.size_bytes(),
+                _ => return Ok(None),
+            };
+            let total = count.saturating_mul(u64::from(size));
+            return u32::try_from(total).map(Some).map_err(|_| Error::Limit {
+                what: "array size in bytes",
+                value: total,
+                limit: u64::from(u32::MAX),
+            });
+        }
+        Err(Error::Type {
+            ty: id,
+            problem: "is an array of itself",
+        })
+    }
+
+    /// Bytes of a pointer, found as libbpf does (`determine_ptr_size`): the size of `long`; 8 when
+    /// no `long` is described.
+    #[must_use]
+    pub fn pointer_bytes(&self) -> u32 {
+        const LONGS: [&[u8]; 4] = [b"long int", b"long unsigned int", b"long", b"unsigned long"];
+        self.iter()
+            .filter(|ty| ty.kind() == Kind::Int)
+            .find(|ty| LONGS.contains(&ty.name_bytes()))
+            .map(|ty| ty.size_bytes())
+            .filter(|size| matches!(size, 4 | 8))
+            .unwrap_or(8)
+    }
+}
+
+fn name_bytes_at(strings: &[u8], offset: NameOffset) -> Option<&[u8]> {
+    let rest = strings.get(offset.0 as usize..)?;
+    rest.iter()
+        .position(|&b| b == 0)
+        .and_then(|n| rest.get(..n))
+}
+
+fn name_at(strings: &[u8], offset: NameOffset) -> Result<&str> {
+    let bytes = name_bytes_at(strings, offset).ok_or(Error::Name {
+        offset: offset.0,
+        problem: "outside the string section",
+    })?;
+    std::str::from_utf8(bytes).map_err(|_| Error::Name {
+        offset: offset.0,
+        problem: "not UTF-8",
+    })
+}
+
+/// Kind, the three common words and the kind's own bytes of the type at `offset`.
+fn decode_type(types: &[u8], offset: usize, endian: Endian) -> Option<(Kind, [u32; 3], &[u8])> {
+    let rest = types.get(offset..)?;
+    let words = [
+        endian.word_at(rest, 0)?,
+        endian.word_at(rest, 4)?,
+        endian.word_at(rest, 8)?,
+    ];
+    let kind = Kind::from_number(kind_number(words[1]))?;
+    let extra = rest
+        .get(TYPE_BYTES..)?
+        .get(..extra_bytes(kind, vlen(words[1])))?;
+    Some((kind, words, extra))
+}
+
+/// Kind in `info`: 5 bits in the first format, 7 in later ones, which left the upper two 0.
+const fn kind_number(info: u32) -> u32 {
+    (info >> 24) & 0x7f
+}
+
+/// Number of records in `info`: 16 bits in the first format, 24 in later ones.
+const fn vlen(info: u32) -> usize {
+    (info & 0x00ff_ffff) as usize
+}
+
+fn index_types(types: &[u8], types_offset: usize, endian: Endian) -> Result<Vec<u32>> {
+    // 20 bytes is a low average, so this rarely grows and never reserves more than the input.
+    let mut index = Vec::with_capacity(types.len() / 20);
+    let mut offset = 0;
+    while offset < types.len() {
+        let rest = types.get(offset..).unwrap_or_default();
+        let truncated = |need| Error::Truncated {
+            what: "type",
+            offset: types_offset + offset,
+            need,
+            have: rest.len(),
+        };
+        let info = endian
+            .word_at(rest, 4)
+            .filter(|_| rest.len() >= TYPE_BYTES)
+            .ok_or_else(|| truncated(TYPE_BYTES))?;
+        let kind = Kind::from_number(kind_number(info))
+            .filter(|&kind| kind != Kind::Void)
+            .ok_or(Error::Invalid {
+                what: "type kind",
+                offset: types_offset + offset + 4,
+                value: u64::from(kind_number(info)),
+                expected: "a kind from 1 to 19",
+            })?;
+        let size = TYPE_BYTES + extra_bytes(kind, vlen(info));
+        if size > rest.len() {
+            return Err(truncated(size));
+        }
+        index.push(u32::try_from(offset).map_err(|_| Error::Limit {
+            what: "type section bytes",
+            value: offset as u64,
+            limit: u64::from(u32::MAX),
+        })?);
+        offset += size;
+    }
+    Ok(index)
+}
+
+/// A type in a [`Btf`]. Accessors that do not fit the kind answer zero or nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct TypeRef<'a> {
+    id: TypeId,
+    endian: Endian,
+    kind: Kind,
+    /// `name_off`, `info`, and `size` or `type`.
+    words: [u32; 3],
+    /// The kind's own bytes, whole records only.
+    extra: &'a [u8],
+    strings: &'a [u8],
+    /// Offset in the blob, for error messages.
+    offset: usize,
+}
+
+impl<'a> TypeRef<'a> {
+    /// Id.
+    #[must_use]
+    pub const fn id(&self) -> TypeId {
+        self.id
+    }
+
+    /// Kind.
+    #[must_use]
+    pub const fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Offset of the name.
+    #[must_use]
+    pub const fn name_offset(&self) -> NameOffset {
+        NameOffset(self.words[0])
+    }
+
+    /// Name; empty for an anonymous type.
+    ///
+    /// # Errors
+    /// [`Error::Name`].
+    pub fn name(&self) -> Result<&'a str> {
+        name_at(self.strings, self.name_offset())
+    }
+
+    /// Name as bytes; empty as well when its offset is outside the string section.
+    #[must_use]
+    pub fn name_bytes(&self) -> &'a [u8] {
+        name_bytes_at(self.strings, self.name_offset()).unwrap_or_default()
+    }
+
+    /// `kind_flag`: bitfields (composites), signed (enums), union (forward declarations), general
+    /// attribute (tags).
+    #[must_use]
+    pub const fn kind_flag(&self) -> bool {
+        self.words[1] >> 31 != 0
+    }
+
+    /// Number of members, enumerators, parameters or variables; a function's linkage.
+    #[must_use]
+    pub const fn vlen(&self) -> usize {
+        vlen(self.words[1])
+    }
+
+    /// Size in bytes of the kinds that store one.
+    #[must_use]
+    pub const fn size_bytes(&self) -> u32 {
+        match self.kind {
+            Kind::Int
+            | Kind::Struct
+            | Kind::Union
+            | Kind::Enum
+            | Kind::Enum64
+            | Kind::Float
+            | Kind::Datasec => self.words[2],
+            _ => 0,
+        }
+    }
+
+    /// The type that a pointer, qualifier, typedef, tag, variable, function or prototype refers to
+    /// first.
+    #[must_use]
+    pub const fn target(&self) -> TypeId {
+        match self.kind {
+            Kind::Ptr
+            | Kind::Typedef
+            | Kind::Volatile
+            | Kind::Const
+            | Kind::Restrict
+            | Kind::Func
+            | Kind::FuncProto
+            | Kind::Var
+            | Kind::DeclTag
+            | Kind::TypeTag => TypeId(self.words[2]),
+            _ => TypeId::VOID,
+        }
+    }
+
+    /// Word `n` of the kind's own bytes.
+    fn word(&self, n: usize) -> u32 {
+        self.endian.word_at(self.extra, 4 * n).unwrap_or_default()
+    }
+
+    /// Encoding, bit offset and bits of an `INT`.
+    #[must_use]
+    pub fn int(&self) -> (IntEncoding, u8, u8) {
+        if self.kind != Kind::Int {
+            return (IntEncoding::UNSIGNED, 0, 0);
+        }
+        let [bits, _, offset, encoding] = self.word(0).to_le_bytes();
+        (IntEncoding(encoding & 0xf), offset, bits)
+    }
+
+    /// Whether values of this integer or enum are signed.
+    #[must_use]
+    pub fn is_signed(&self) -> bool {
+        match self.kind {
+            Kind::Int => self.int().0.is_signed(),
+            Kind::Enum | Kind::Enum64 => self.kind_flag(),
+            _ => false,
+        }
+    }
+
+    /// Element type, index type and length of an `ARRAY`.
+    #[must_use]
+    pub fn array(&self) -> (TypeId, TypeId, u32) {
+        if self.kind == Kind::Array {
+            (TypeId(self.word(0)), TypeId(self.word(1)), self.word(2))
+        } else {
+            (TypeId::VOID, TypeId::VOID, 0)
+        }
+    }
+
+    fn records<const BYTES: usize>(
+        &self,
+    ) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a, BYTES> {
+        self.extra.chunks_exact(BYTES)
+    }
+
+    /// Members of a struct or union.
+    pub fn members(&self) -> impl Iterator<Item = Member> + use<'a> {
+        let (endian, bitfields) = (self.endian, self.kind_flag());
+        let records = self.records::<12>();
+        let count = if self.kind.is_composite() {
+            records.len()
+        } else {
+            0
+        };
+        records.take(count).map(move |record| {
+            let word = |n: usize| endian.word_at(record, 4 * n).unwrap_or_default();
+            let offset = word(2);
+            Member {
+                name: NameOffset(word(0)),
+                ty: TypeId(word(1)),
+                offset_bits: if bitfields {
+                    offset & 0x00ff_ffff
+                } else {
+                    offset
+                },
+                bitfield_bits: if bitfields {
+                    offset.to_be_bytes()[0]
+                } else {
+                    0
+                },
+            }
+        })
+    }
+
+    /// Enumerators of an enum.
+    pub fn enumerators(&self) -> impl Iterator<Item = Enumerator> + use<'a> {
+        let (endian, signed, wide) = (self.endian, self.kind_flag(), self.kind == Kind::Enum64);
+        let size = if wide { 12 } else { 8 };
+        let extra = if self.kind.is_enum() { self.extra } else { &[] };
+        extra.chunks_exact(size).map(move |record| {
+            let word = |n: usize| endian.word_at(record, 4 * n).unwrap_or_default();
+            let value = if wide {
+                (u64::from(word(2)) << 32 | u64::from(word(1))).cast_signed()
+            } else if signed {
+                i64::from(word(1).cast_signed())
+            } else {
+                i64::from(word(1))
+            };
+            Enumerator {
+                name: NameOffset(word(0)),
+                value,
+            }
+        })
+    }
+
+    /// Parameters of a function prototype.
+    pub fn params(&self) -> impl Iterator<Item = Param> + use<'a> {
+        let endian = self.endian;
+        let extra = if self.kind == Kind::FuncProto {
+            self.extra
+        } else {
+            &[]
+        };
+        extra.chunks_exact(8).map(move |record| {
+            let word = |n: usize| endian.word_at(record, 4 * n).unwrap_or_default();
+            Param {
+                name: NameOffset(word(0)),
+                ty: TypeId(word(1)),
+            }
+        })
+    }
+
+    /// Variables of a data section.
+    pub fn section_vars(&self) -> impl Iterator<Item = SectionVar> + use<'a> {
+        let endian = self.endian;
+        let extra = if self.kind == Kind::Datasec {
+            self.extra
+        } else {
+            &[]
+        };
+        extra.chunks_exact(12).map(move |record| {
+            let word = |n: usize| endian.word_at(record, 4 * n).unwrap_or_default();
+            SectionVar {
+                ty: TypeId(word(0)),
+                offset_bytes: word(1),
+                size_bytes: word(2),
+            }
+        })
+    }
+
+    /// Component of a `DECL_TAG`: a member or parameter number, -1 for the type itself.
+    #[must_use]
+    pub fn component(&self) -> i32 {
+        if self.kind == Kind::DeclTag {
+            self.word(0).cast_signed()
+        } else {
+            -1
+        }
+    }
+
+    /// The type as an owned value; ids and name offsets stay those of this blob. `void` has no
+    /// owned form.
+    ///
+    /// # Errors
+    /// [`Error::Invalid`] for a field that no valid type has.
+    pub fn to_type(&self) -> Result<Type> {
+        let name = self.name_offset();
+        let ty = self.target();
+        let composite = |kind| Type::Composite {
+            kind,
+            name,
+            size_bytes: self.size_bytes(),
+            members: self.members().collect(),
+        };
+        Ok(match self.kind {
+            Kind::Void => {
+                return Err(Error::Type {
+                    ty: self.id,
+                    problem: "is void, which is not stored",
+                });
+            }
+            Kind::Int => {
+                let (encoding, offset_bits, bits) = self.int();
+                Type::Int {
+                    name,
+                    size_bytes: self.size_bytes(),
+                    encoding,
+                    offset_bits,
+                    bits,
+                }
+            }
+            Kind::Ptr => Type::Ptr(ty),
+            Kind::Array => {
+                let (element, index, len) = self.array();
+                Type::Array {
+                    element,
+                    index,
+                    len,
+                }
+            }
+            Kind::Struct => composite(CompositeKind::Struct),
+            Kind::Union => composite(CompositeKind::Union),
+            Kind::Enum | Kind::Enum64 => Type::Enum {
+                name,
+                size_bytes: self.size_bytes(),
+                signed: self.kind_flag(),
+                wide: self.kind == Kind::Enum64,
+                values: self.enumerators().collect(),
+            },
+            Kind::Fwd => Type::Fwd {
+                name,
+                kind: if self.kind_flag() {
+                    CompositeKind::Union
+                } else {
+                    CompositeKind::Struct
+                },
+            },
+            Kind::Typedef => Type::Typedef { name, ty },
+            Kind::Volatile => Type::Volatile(ty),
+            Kind::Const => Type::Const(ty),
+            Kind::Restrict => Type::Restrict(ty),
+            Kind::Func => Type::Func {
+                name,
+                proto: ty,
+                linkage: u16::try_from(self.vlen()).map_err(|_| Error::Invalid {
+                    what: "function linkage",
+                    offset: self.offset + 4,
+                    value: self.vlen() as u64,
+                    expected: "0, 1 or 2",
+                })?,
+            },
+            Kind::FuncProto => Type::FuncProto {
+                returns: ty,
+                params: self.params().collect(),
+            },
+            Kind::Var => Type::Var {
+                name,
+                ty,
+                linkage: self.word(0),
+            },
+            Kind::Datasec => Type::Datasec {
+                name,
+                size_bytes: self.size_bytes(),
+                vars: self.section_vars().collect(),
+            },
+            Kind::Float => Type::Float {
+                name,
+                size_bytes: self.size_bytes(),
+            },
+            Kind::DeclTag => Type::DeclTag {
+                name,
+                ty,
+                component: self.component(),
+                attribute: self.kind_flag(),
+            },
+            Kind::TypeTag => Type::TypeTag {
+                name,
+                ty,
+                attribute: self.kind_flag(),
+            },
+        })
+    }
+}
