@@ -1,0 +1,1 @@
+//! `embed!()` and `#[bpf_traceable]`.

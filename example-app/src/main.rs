@@ -1,0 +1,2 @@
+//! A key-value server that traces itself.
+fn main() {}
