@@ -1,0 +1,38 @@
+# make demo    the example server traces itself and checks what it read
+# make test    formatting, lints, docs and all tests, on the running kernel
+# make bench   speed and memory, each figure beside the one it is compared with
+#
+# Each installs the Debian packages that it needs.
+
+# What a user of the crates needs to build: a BPF compiler, and what libbpf links.
+BUILD_PACKAGES = clang gcc libelf-dev make pkg-config zlib1g-dev
+# What the tests compare with and drive.
+TEST_PACKAGES = bpftool dwarves gdb libcap2-bin lld llvm redis-tools util-linux
+
+# Loading BPF takes privilege; whoever has none runs the built programs through sudo.
+ifneq ($(shell id -u),0)
+export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER = sudo -E
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = sudo -E
+endif
+
+.PHONY: demo test check bench build-packages test-packages
+
+demo: build-packages
+	cargo run --release --package example-app -- demo
+
+test: test-packages check
+	cargo test --workspace --all-features
+
+check: build-packages
+	cargo fmt --all --check
+	cargo clippy --workspace --all-targets --all-features -- --deny warnings
+	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --all-features --no-deps
+
+bench: test-packages
+	cargo bench --workspace --all-features
+
+build-packages:
+	@.ci/packages $(BUILD_PACKAGES)
+
+test-packages: build-packages
+	@.ci/packages $(TEST_PACKAGES)
