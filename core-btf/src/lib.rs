@@ -9,11 +9,14 @@
 //! | [`read`] | [`Btf`]: borrowed, bounds-checked decoder of a BTF blob |
 //! | [`write`](mod@write) | [`BtfBuf`]: owned types and interned names, and their encoding |
 //! | [`model`] | the types themselves, one Rust type per BTF kind |
+//! | `dwarf` (feature) | DWARF of an object, archive or program to BTF |
 //!
 //! Readers work on [`Btf`], makers fill a [`BtfBuf`]; [`BtfBuf::encode`] and [`Btf::parse`] lead
 //! from one to the other.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "dwarf")]
+pub mod dwarf;
 pub mod error;
 pub mod model;
 pub mod read;

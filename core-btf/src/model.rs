@@ -16,6 +16,13 @@ impl TypeId {
         self.0 == 0
     }
 
+    /// The id that [`TypeId::index`] makes `index` of, which must be one that a type has.
+    #[cfg(feature = "dwarf")]
+    #[expect(clippy::cast_possible_truncation, reason = "ids have at most 31 bits")]
+    pub(crate) const fn from_index(index: usize) -> Self {
+        Self(index as u32)
+    }
+
     /// The id as an index into a table that has an entry for `void`.
     #[must_use]
     pub const fn index(self) -> usize {

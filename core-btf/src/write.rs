@@ -14,13 +14,22 @@ pub const MAX_TYPES: u64 = 0x7fff_ffff;
 /// Most members, enumerators or parameters of one type (`vlen`).
 pub const MAX_VLEN: u64 = 0xffff;
 /// Last bit offset that a member of a struct with bitfields can have.
-const MAX_BITFIELD_OFFSET: u64 = 0x00ff_ffff;
+pub(crate) const MAX_BITFIELD_OFFSET: u64 = 0x00ff_ffff;
 
 /// Names, each stored once.
 #[derive(Clone, Debug)]
 struct Strings {
     bytes: Vec<u8>,
     offsets: HashMap<Box<str>, NameOffset>,
+}
+
+impl Strings {
+    /// The name at `offset`; empty if none was stored there.
+    fn get(&self, offset: NameOffset) -> &str {
+        let rest = self.bytes.get(offset.0 as usize..).unwrap_or_default();
+        let len = rest.iter().position(|&b| b == 0).unwrap_or(0);
+        std::str::from_utf8(rest.get(..len).unwrap_or_default()).unwrap_or_default()
+    }
 }
 
 /// Types and names in the making.
@@ -93,6 +102,11 @@ impl BtfBuf {
         &self.types
     }
 
+    /// The types with their ids.
+    pub fn iter(&self) -> impl Iterator<Item = (TypeId, &Type)> {
+        (1..).map(TypeId).zip(&self.types)
+    }
+
     /// The type with this id; `None` for `void` and for ids not yet given.
     #[must_use]
     pub fn get(&self, id: TypeId) -> Option<&Type> {
@@ -129,6 +143,47 @@ impl BtfBuf {
         let id = self.next_id()?;
         self.types.push(ty);
         Ok(id)
+    }
+
+    /// Takes the types out, to be changed and given back by [`BtfBuf::put_types`].
+    #[cfg(feature = "dwarf")]
+    pub(crate) fn take_types(&mut self) -> Vec<Type> {
+        std::mem::take(&mut self.types)
+    }
+
+    /// Puts types in the place of those there were.
+    #[cfg(feature = "dwarf")]
+    pub(crate) fn put_types(&mut self, types: Vec<Type>) {
+        self.types = types;
+    }
+
+    /// Moves the types of `other` behind those here. Their references are taken as they are; their
+    /// names are looked up anew.
+    #[cfg(feature = "dwarf")]
+    pub(crate) fn append(&mut self, other: Self) -> Result<()> {
+        let mut names = vec![NameOffset::ANONYMOUS; other.strings.bytes.len()];
+        let mut types = other.types;
+        for ty in &mut types {
+            let mut failed = None;
+            ty.for_each_name_mut(|name| {
+                let Some(new) = names.get_mut(name.0 as usize) else {
+                    return;
+                };
+                if new.is_anonymous() {
+                    let text = other.strings.get(*name);
+                    match self.intern(text) {
+                        Ok(offset) => *new = offset,
+                        Err(error) => failed = Some(error),
+                    }
+                }
+                *name = *new;
+            });
+            if let Some(error) = failed {
+                return Err(error);
+            }
+        }
+        self.types.append(&mut types);
+        self.next_id().map(|_| ())
     }
 
     /// The offset of `name`, which is added when it is not there yet.
@@ -169,13 +224,7 @@ impl BtfBuf {
     /// The name at an offset that [`BtfBuf::intern`] gave; empty for any other.
     #[must_use]
     pub fn name(&self, offset: NameOffset) -> &str {
-        let rest = self
-            .strings
-            .bytes
-            .get(offset.0 as usize..)
-            .unwrap_or_default();
-        let len = rest.iter().position(|&b| b == 0).unwrap_or(0);
-        std::str::from_utf8(rest.get(..len).unwrap_or_default()).unwrap_or_default()
+        self.strings.get(offset)
     }
 
     /// The blob: header, types, names.

@@ -1,0 +1,137 @@
+//! What can go wrong while reading debug information, and what had to be left out.
+
+use std::fmt;
+
+/// Why no BTF could be made.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Not an ELF file or `ar` archive, or one whose headers or sections are damaged.
+    #[error("{what}: {problem}")]
+    Object {
+        /// The part of the file.
+        what: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A member of an archive has the error in `source`.
+    #[error("archive member {name}")]
+    Member {
+        /// Name of the member.
+        name: String,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
+    /// The file has no `.debug_info` section; it was compiled without `-g`, or stripped.
+    #[error("no debug information (.debug_info); compile with -g and do not strip")]
+    NoDebugInfo,
+    /// The debug information is in other files.
+    #[error("debug information is split off into {path}; compile without -gsplit-dwarf")]
+    Split {
+        /// The `.dwo` file that the first such unit names.
+        path: String,
+    },
+    /// The debug information does not follow the DWARF standard, or goes beyond what is read.
+    #[error("{section} at offset {offset:#x}: {source}")]
+    Dwarf {
+        /// ELF section.
+        section: &'static str,
+        /// Offset in that section, in bytes.
+        offset: u64,
+        /// What is wrong there.
+        source: gimli::Error,
+    },
+    /// A type that contains itself, not through a pointer.
+    #[error("{section} at offset {offset:#x}: the type contains itself")]
+    Recursive {
+        /// ELF section.
+        section: &'static str,
+        /// Offset in that section, in bytes.
+        offset: u64,
+    },
+    /// More debug information than is read.
+    #[error("{what} has {bytes} bytes, at most {limit} are read")]
+    TooLarge {
+        /// What is too large.
+        what: String,
+        /// Its size.
+        bytes: u64,
+        /// The most that is read.
+        limit: u64,
+    },
+    /// No type, or function, of this name is defined.
+    #[error("no type named {name} in the debug information")]
+    NoSuchRoot {
+        /// The name that was asked for.
+        name: String,
+    },
+    /// A type that was asked for holds something that BTF cannot describe.
+    #[error("type {root} cannot be described: {warning}")]
+    Unsupported {
+        /// The name that was asked for.
+        root: String,
+        /// What is in the way.
+        warning: Warning,
+    },
+    /// The types go beyond the limits of BTF.
+    #[error(transparent)]
+    Btf(#[from] crate::Error),
+}
+
+/// Something that was left out or replaced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Warning {
+    /// Archive member, when the file is an archive.
+    pub member: Option<String>,
+    /// ELF section of the entry.
+    pub section: &'static str,
+    /// Offset of the entry (DIE) in that section, in bytes.
+    pub offset: u64,
+    /// What was wrong with it.
+    pub problem: Problem,
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(member) = &self.member {
+            write!(f, "{member}: ")?;
+        }
+        write!(
+            f,
+            "{} at offset {:#x}: {}",
+            self.section, self.offset, self.problem
+        )
+    }
+}
+
+/// Why an entry was left out or replaced by a struct without members.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Problem {
+    /// An entry that has no counterpart in BTF.
+    #[error("{0} has no counterpart in BTF")]
+    Tag(gimli::DwTag),
+    /// A base type that has no counterpart in BTF.
+    #[error("{encoding} of {size_bytes} bytes has no counterpart in BTF")]
+    BaseType {
+        /// Its encoding.
+        encoding: gimli::DwAte,
+        /// Its size.
+        size_bytes: u64,
+    },
+    /// An attribute in a form, or with a value, that is not understood.
+    #[error("{0} is not understood")]
+    Attribute(gimli::DwAt),
+    /// An attribute that has to be there.
+    #[error("{0} is missing")]
+    Missing(gimli::DwAt),
+    /// A reference to something that is no type, or is in another file.
+    #[error("refers to {0:#x}, where there is no type")]
+    Reference(u64),
+    /// A size, offset or count that BTF's fields cannot hold.
+    #[error("{0} is beyond the limits of BTF")]
+    Limit(&'static str),
+    /// The debug information of this unit is in another file.
+    #[error("the unit's debug information is split off into another file")]
+    Split,
+}

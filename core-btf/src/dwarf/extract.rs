@@ -1,0 +1,243 @@
+//! The way from a file to its types.
+
+use std::thread::available_parallelism;
+
+use gimli::RunTimeEndian;
+
+use super::closure::{Marks, Through, move_marked, recursive};
+use super::collect::{Collected, StandIn, collect};
+use super::error::{Error, Problem, Warning};
+use super::input::{Input, objects};
+use super::join::{functions_with_code, join};
+use super::resolve::resolve_chunk;
+use super::sections::Sections;
+use super::threads;
+use super::units::Units;
+use crate::model::{Kind, Type};
+use crate::read::Endian;
+use crate::write::BtfBuf;
+
+/// What to extract, and how.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Options {
+    /// Names of the types to extract, with all that they refer to; when functions are included,
+    /// also names of functions. Empty: all that have a name.
+    pub roots: Vec<String>,
+    /// Whether to include functions (FUNC), with the names of their parameters. Functions without
+    /// code of their own (inlined everywhere) are left out.
+    pub functions: bool,
+    /// Threads to use at most; 0 for as many as there are processors. The result does not depend
+    /// on it.
+    pub threads: usize,
+}
+
+impl Default for Options {
+    /// All types with a name, functions too, on all processors.
+    fn default() -> Self {
+        Self {
+            roots: Vec::new(),
+            functions: true,
+            threads: 0,
+        }
+    }
+}
+
+/// The types of a file.
+#[derive(Clone, Debug)]
+pub struct Extraction {
+    /// The types.
+    pub btf: BtfBuf,
+    /// Byte order of the file, which the encoded BTF should have too.
+    pub endian: Endian,
+    /// Size of a pointer, in bytes.
+    pub pointer_bytes: u8,
+    /// What was left out, or replaced by a struct without members, in the order of the file.
+    pub warnings: Vec<Warning>,
+}
+
+/// What an object contributes.
+struct Part {
+    btf: BtfBuf,
+    keep: Marks,
+    stand_ins: Vec<StandIn>,
+    warnings: Vec<Warning>,
+    endian: Endian,
+    pointer_bytes: u8,
+}
+
+/// The types that the debug information in `data` describes: an ELF object, program or library, or
+/// an `ar` archive of objects (`.a`, `.rlib`).
+///
+/// Shapes: the result has each type once, whichever and however many units describe it. Members
+/// come by ascending offset. The same input gives the same result, with any number of threads.
+///
+/// # Errors
+/// [`Error`]; a type that BTF cannot describe is an error only if a root contains it, and a
+/// [`Warning`] otherwise.
+pub fn extract(data: &[u8], options: &Options) -> Result<Extraction, Error> {
+    let threads = match options.threads {
+        0 => available_parallelism().map_or(1, usize::from),
+        threads => threads,
+    };
+    let inputs = objects(data)?;
+    // Threads are for the members of an archive, or else for the units of the one object.
+    let inner = if inputs.len() > 1 { 1 } else { threads };
+    let parts = threads::map(&inputs, threads, |input| {
+        part(input, options, inner).map_err(|error| input.locate(error))
+    });
+
+    let mut out: Option<Extraction> = None;
+    let mut missing: Vec<&String> = options.roots.iter().collect();
+    let mut without = None;
+    for (part, input) in parts.into_iter().zip(&inputs) {
+        let part = match part {
+            Err(error) if is_no_debug_info(&error) => {
+                without = Some(error);
+                continue;
+            }
+            part => part?,
+        };
+        missing.retain(|root| !defines(&part.btf, root));
+        let out = out.get_or_insert_with(|| Extraction {
+            btf: BtfBuf::new(),
+            endian: part.endian,
+            pointer_bytes: part.pointer_bytes,
+            warnings: Vec::new(),
+        });
+        if (out.endian, out.pointer_bytes) != (part.endian, part.pointer_bytes) {
+            return Err(input.locate(Error::Object {
+                what: "object".to_owned(),
+                problem: "has another byte order or pointer size than those before it".to_owned(),
+            }));
+        }
+        for root in &options.roots {
+            check_root(&part, root)?;
+        }
+        move_marked(part.btf, &part.keep, &mut out.btf)?;
+        out.warnings.extend(part.warnings);
+    }
+    let Some(mut out) = out else {
+        return Err(without.unwrap_or(Error::NoDebugInfo));
+    };
+    if let Some(name) = missing.first() {
+        let name = (*name).clone();
+        return Err(Error::NoSuchRoot { name });
+    }
+    if !options.roots.is_empty() {
+        let mut marks = Marks::new(&out.btf);
+        for (id, ty) in out.btf.iter() {
+            let name = out.btf.name(ty.name());
+            if is_definition(ty) && options.roots.iter().any(|root| root == name) {
+                marks.add(&out.btf, id, Through::References);
+            }
+        }
+        let mut kept = BtfBuf::new();
+        move_marked(out.btf, &marks, &mut kept)?;
+        out.btf = kept;
+    }
+    Ok(out)
+}
+
+fn is_no_debug_info(error: &Error) -> bool {
+    match error {
+        Error::NoDebugInfo => true,
+        Error::Member { source, .. } => is_no_debug_info(source),
+        _ => false,
+    }
+}
+
+/// A type with a name that is more than a declaration.
+fn is_definition(ty: &Type) -> bool {
+    !ty.name().is_anonymous() && !matches!(ty, Type::Fwd { .. })
+}
+
+fn defines(btf: &BtfBuf, root: &str) -> bool {
+    btf.types()
+        .iter()
+        .any(|ty| is_definition(ty) && btf.name(ty.name()) == root)
+}
+
+/// Fails if a root contains something that could not be described.
+fn check_root(part: &Part, root: &str) -> Result<(), Error> {
+    if part.stand_ins.is_empty() {
+        return Ok(());
+    }
+    let mut marks = Marks::new(&part.btf);
+    for (id, ty) in part.btf.iter() {
+        if is_definition(ty) && part.btf.name(ty.name()) == root {
+            marks.add(&part.btf, id, Through::Values);
+        }
+    }
+    for stand_in in &part.stand_ins {
+        if marks.contains(stand_in.ty)
+            && let Some(warning) = part.warnings.get(stand_in.warning)
+        {
+            return Err(Error::Unsupported {
+                root: root.to_owned(),
+                warning: warning.clone(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The types of one object.
+fn part(input: &Input<'_>, options: &Options, threads: usize) -> Result<Part, Error> {
+    let sections = Sections::load(input.data)?;
+    let units = Units::read(&sections)?;
+    let chunks = units.chunks();
+    let collected = threads::map(&chunks, threads, |chunk| {
+        let mut collected = collect(chunk, options.functions)?;
+        resolve_chunk(&mut collected, &chunk.keys)?;
+        Ok((collected, chunk.keys.clone()))
+    });
+    let all = join(collected.into_iter().collect::<Result<_, Error>>()?)?;
+    if let Some(ty) = recursive(&all.btf) {
+        let key = all.keys.get(ty.index() - 1).copied().unwrap_or_default();
+        let (section, offset) = units.place(key);
+        return Err(Error::Recursive { section, offset });
+    }
+    if all.btf.is_empty()
+        && let Some(path) = all.split
+    {
+        return Err(Error::Split { path });
+    }
+    let keep = named(&all);
+    let member = input.member_name();
+    let warning = |(key, problem): &(u32, Problem)| {
+        let (section, offset) = units.place(*key);
+        Warning {
+            member: member.clone(),
+            section,
+            offset,
+            problem: *problem,
+        }
+    };
+    Ok(Part {
+        keep,
+        warnings: all.warnings.iter().map(warning).collect(),
+        stand_ins: all.stand_ins,
+        btf: all.btf,
+        endian: match sections.endian {
+            RunTimeEndian::Little => Endian::Little,
+            RunTimeEndian::Big => Endian::Big,
+        },
+        pointer_bytes: units.pointer_bytes(),
+    })
+}
+
+/// The types with a name and the functions with code, and what they refer to.
+fn named(all: &Collected) -> Marks {
+    let mut marks = Marks::new(&all.btf);
+    for (id, ty) in all.btf.iter() {
+        if !ty.name().is_anonymous() && ty.kind() != Kind::Func {
+            marks.add(&all.btf, id, Through::References);
+        }
+    }
+    for (ty, code) in functions_with_code(&all.functions) {
+        if code {
+            marks.add(&all.btf, ty, Through::References);
+        }
+    }
+    marks
+}

@@ -1,0 +1,238 @@
+//! The runs of units of one object become one set of types, with all references resolved.
+
+use std::ops::Range;
+
+use super::collect::{Collected, Function, LOCAL, LateBitfield, Meaning, StandIn};
+use super::error::{Error, Problem};
+use super::members::bitfield_offset;
+use super::resolve::{Found, find, stand_in};
+use super::scalars::settle_enum;
+use super::units::Key;
+use crate::model::{Kind, Type, TypeId};
+use crate::write::BtfBuf;
+
+/// Longest chain of typedefs and arrays that a bitfield's type is looked for in.
+const MAX_CHAIN: usize = 32;
+
+/// A run's entries and the number its type ids are shifted by.
+struct Run {
+    keys: Range<Key>,
+    base: usize,
+    meanings: Vec<(Key, Meaning)>,
+}
+
+impl Run {
+    fn shift(&self, ty: TypeId) -> TypeId {
+        TypeId::from_index(self.base + ty.index())
+    }
+}
+
+/// Puts the types of several runs one after the other. References between runs (link-time
+/// optimisation, type units) are resolved here.
+pub(super) fn join(chunks: Vec<(Collected, Range<Key>)>) -> Result<Collected, Error> {
+    let mut chunks = chunks;
+    let mut out = Collected {
+        big_endian: chunks.first().is_some_and(|(chunk, _)| chunk.big_endian),
+        ..Collected::default()
+    };
+    let mut runs = Vec::with_capacity(chunks.len());
+    let mut base = 0usize;
+    for (chunk, keys) in &mut chunks {
+        runs.push(Run {
+            keys: keys.clone(),
+            base,
+            meanings: std::mem::take(&mut chunk.meanings),
+        });
+        base += chunk.btf.len();
+    }
+    let mut lost: Vec<(Key, Key)> = Vec::new();
+    let first_new = base;
+    for ((chunk, _), run) in chunks.into_iter().zip(&runs) {
+        let shift = |ty| run.shift(ty);
+        let mut resolve = |owner: Key, reference: &mut TypeId| {
+            if reference.is_void() {
+                return;
+            }
+            *reference = if reference.0 & LOCAL != 0 {
+                shift(TypeId(reference.0 & !LOCAL))
+            } else if let Some(ty) = find_in(&runs, reference.0) {
+                ty
+            } else {
+                lost.push((owner, reference.0));
+                TypeId::from_index(first_new + lost.len())
+            };
+        };
+        let mut chunk = chunk;
+        let mut types = chunk.btf.take_types();
+        for (ty, key) in types.iter_mut().zip(&chunk.keys) {
+            ty.for_each_ref_mut(|reference| resolve(*key, reference));
+        }
+        for (ty, reference) in &mut chunk.late_enums {
+            let key = chunk.keys.get(ty.index() - 1).copied();
+            resolve(key.unwrap_or_default(), reference);
+            *ty = shift(*ty);
+        }
+        chunk.btf.put_types(types);
+        out.late_enums.append(&mut chunk.late_enums);
+        out.keys.append(&mut chunk.keys);
+        let first_warning = out.warnings.len();
+        out.warnings.append(&mut chunk.warnings);
+        out.stand_ins
+            .extend(chunk.stand_ins.iter().map(|it| StandIn {
+                ty: shift(it.ty),
+                warning: it.warning + first_warning,
+            }));
+        out.functions
+            .extend(chunk.functions.iter().map(|it| Function {
+                ty: it.ty.map(shift),
+                ..*it
+            }));
+        out.late_bitfields
+            .extend(chunk.late_bitfields.iter().map(|it| LateBitfield {
+                ty: shift(it.ty),
+                ..*it
+            }));
+        if out.split.is_none() {
+            out.split = chunk.split;
+        }
+        if out.btf.is_empty() {
+            out.btf = chunk.btf;
+        } else {
+            out.btf.append(chunk.btf)?;
+        }
+    }
+    for (key, target) in lost {
+        let ty = out.push(key, stand_in())?;
+        out.stand_in(ty, key, Problem::Reference(u64::from(target)));
+    }
+    settle_bitfields(&mut out);
+    settle_enums(&mut out);
+    Ok(out)
+}
+
+/// What the entry at `key` of any run stands for.
+fn find_in(runs: &[Run], key: Key) -> Option<TypeId> {
+    let mut key = key;
+    for _ in 0..MAX_CHAIN {
+        let at = runs.partition_point(|run| run.keys.end <= key);
+        let run = runs.get(at)?;
+        match find(&run.meanings, &run.keys, key) {
+            Found::Type(ty) if ty.is_void() => return Some(ty),
+            Found::Type(ty) => return Some(run.shift(ty)),
+            Found::Elsewhere(other) => key = other,
+            Found::Nothing => return None,
+        }
+    }
+    None
+}
+
+/// The type behind typedefs and qualifiers.
+fn concrete(btf: &BtfBuf, ty: TypeId) -> Option<&Type> {
+    let mut ty = ty;
+    for _ in 0..MAX_CHAIN {
+        match btf.get(ty)? {
+            Type::Typedef { ty: inner, .. }
+            | Type::Const(inner)
+            | Type::Volatile(inner)
+            | Type::Restrict(inner) => ty = *inner,
+            concrete => return Some(concrete),
+        }
+    }
+    None
+}
+
+/// Places the bitfields whose storage unit is the size of their type.
+fn settle_bitfields(out: &mut Collected) {
+    let mut unsorted = Vec::new();
+    for late in std::mem::take(&mut out.late_bitfields) {
+        let Some(Type::Composite { members, .. }) = out.btf.get(late.ty) else {
+            continue;
+        };
+        let Some(member) = members.get(late.member) else {
+            continue;
+        };
+        let storage = match concrete(&out.btf, member.ty) {
+            Some(Type::Int { size_bytes, .. } | Type::Enum { size_bytes, .. }) => *size_bytes,
+            _ => 0,
+        };
+        let offset = bitfield_offset(
+            u64::from(member.offset_bits),
+            u64::from(storage),
+            late.bit_offset,
+            u64::from(member.bitfield_bits),
+            out.big_endian,
+        );
+        let offset = offset.and_then(|offset| u32::try_from(offset).ok());
+        match (offset, out.btf.get_mut(late.ty)) {
+            (Some(offset), Some(Type::Composite { members, .. })) => {
+                if let Some(member) = members.get_mut(late.member) {
+                    member.offset_bits = offset;
+                }
+                if unsorted.last() != Some(&late.ty) {
+                    unsorted.push(late.ty);
+                }
+            }
+            (_, Some(Type::Composite { members, .. })) => {
+                members.clear();
+                let key = out.keys.get(late.ty.index() - 1).copied();
+                let problem = Problem::Attribute(gimli::DW_AT_bit_offset);
+                out.stand_in(late.ty, key.unwrap_or_default(), problem);
+            }
+            _ => {}
+        }
+    }
+    for ty in unsorted {
+        if let Some(Type::Composite { members, .. }) = out.btf.get_mut(ty) {
+            members.sort_by_key(|member| member.offset_bits);
+        }
+    }
+}
+
+/// Gives every enum its sign and its kind.
+fn settle_enums(out: &mut Collected) {
+    for (ty, underlying) in std::mem::take(&mut out.late_enums) {
+        let negative = matches!(
+            concrete(&out.btf, underlying),
+            Some(Type::Int { encoding, .. }) if encoding.is_signed()
+        );
+        if let Some(Type::Enum { signed, .. }) = out.btf.get_mut(ty) {
+            *signed |= negative;
+        }
+    }
+    let mut types = out.btf.take_types();
+    for ty in &mut types {
+        if matches!(ty.kind(), Kind::Enum | Kind::Enum64) {
+            settle_enum(ty);
+        }
+    }
+    out.btf.put_types(types);
+}
+
+/// For each FUNC whether its function has code: the entry itself, or one that refers to it as its
+/// abstract instance or declaration.
+pub(super) fn functions_with_code(functions: &[Function]) -> Vec<(TypeId, bool)> {
+    let mut code: Vec<bool> = vec![false; functions.len()];
+    for start in 0..functions.len() {
+        let mut at = start;
+        let mut has_code = functions.get(at).is_some_and(|function| function.code);
+        while has_code
+            && let (Some(function), Some(known)) = (functions.get(at), code.get_mut(at))
+            && !*known
+        {
+            *known = true;
+            has_code = false;
+            if function.ty.is_none()
+                && let Some(origin) = function.origin
+                && let Ok(next) = functions.binary_search_by_key(&origin, |it| it.key)
+            {
+                at = next;
+                has_code = true;
+            }
+        }
+    }
+    functions
+        .iter()
+        .zip(code)
+        .filter_map(|(function, code)| Some((function.ty?, code)))
+        .collect()
+}

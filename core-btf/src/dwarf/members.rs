@@ -1,0 +1,182 @@
+//! Structs and unions.
+
+use gimli::{DwTag, constants as dw};
+
+use super::attrs::Attrs;
+use super::collect::{Collected, LateBitfield, Meaning};
+use super::error::{Error, Problem};
+use super::types::{Frame, pending};
+use super::units::Key;
+use crate::model::{CompositeKind, Member, Type, TypeId};
+use crate::write::{MAX_BITFIELD_OFFSET, MAX_VLEN};
+
+/// A struct or union whose members are being read.
+#[derive(Debug)]
+pub(super) struct CompositeFrame {
+    key: Key,
+    ty: TypeId,
+    members: Vec<Member>,
+    /// Why members cannot be described, if so.
+    spoiled: Option<(Key, Problem)>,
+    /// A member's offset is not known yet.
+    late: bool,
+}
+
+/// Begins a struct or union. One that is only declared is a FWD, or the definition that its type
+/// unit has.
+pub(super) fn composite(
+    out: &mut Collected,
+    kind: CompositeKind,
+    key: Key,
+    attrs: &Attrs<'_>,
+) -> Result<Frame, Error> {
+    if let Some(definition) = attrs.signature {
+        out.meanings.push((key, Meaning::SameAs(definition)));
+        return Ok(Frame::Other);
+    }
+    let name = out.name(attrs.name)?;
+    if attrs.declaration && !name.is_anonymous() {
+        out.define(key, Type::Fwd { name, kind })?;
+        return Ok(Frame::Other);
+    }
+    let mut spoiled = attrs.odd.map(|odd| (key, Problem::Attribute(odd)));
+    let size_bytes = u32::try_from(attrs.byte_size.unwrap_or(0)).unwrap_or_else(|_| {
+        spoiled = Some((key, Problem::Limit("size of a struct or union")));
+        0
+    });
+    let ty = out.define(
+        key,
+        Type::Composite {
+            kind,
+            name,
+            size_bytes,
+            members: Vec::new(),
+        },
+    )?;
+    Ok(Frame::Composite(CompositeFrame {
+        key,
+        ty,
+        members: Vec::new(),
+        spoiled,
+        late: false,
+    }))
+}
+
+impl CompositeFrame {
+    /// Adds a member or base class; what else stands among the members of a type is no part of
+    /// its layout.
+    pub(super) fn add(
+        &mut self,
+        out: &mut Collected,
+        key: Key,
+        tag: DwTag,
+        attrs: &Attrs<'_>,
+    ) -> Result<(), Error> {
+        let problem = match tag {
+            // A static member of a C++ class is a declaration.
+            dw::DW_TAG_member if attrs.declaration || attrs.external => return Ok(()),
+            dw::DW_TAG_member | dw::DW_TAG_inheritance => match attrs.odd {
+                None => match self.place(out, attrs) {
+                    Ok((offset_bits, bitfield_bits)) => {
+                        self.members.push(Member {
+                            name: out.name(attrs.name)?,
+                            ty: pending(attrs.ty),
+                            offset_bits,
+                            bitfield_bits,
+                        });
+                        return Ok(());
+                    }
+                    Err(problem) => problem,
+                },
+                Some(odd) => Problem::Attribute(odd),
+            },
+            dw::DW_TAG_variant_part => Problem::Tag(tag),
+            _ => return Ok(()),
+        };
+        self.spoiled.get_or_insert((key, problem));
+        Ok(())
+    }
+
+    /// Offset in bits, and width in bits if it is a bitfield, of a member.
+    fn place(&mut self, out: &mut Collected, attrs: &Attrs<'_>) -> Result<(u32, u8), Problem> {
+        const LIMIT: Problem = Problem::Limit("offset of a member");
+        let start = attrs.location.unwrap_or(0).checked_mul(8).ok_or(LIMIT)?;
+        let Some(bits) = attrs.bit_size else {
+            // A member may be placed in bits without being a bitfield (Ada).
+            let offset = start.saturating_add(attrs.data_bit_offset.unwrap_or(0));
+            return u32::try_from(offset)
+                .map(|offset| (offset, 0))
+                .map_err(|_| LIMIT);
+        };
+        let width = u8::try_from(bits)
+            .ok()
+            .filter(|width| (1..=128).contains(width))
+            .ok_or(Problem::Attribute(dw::DW_AT_bit_size))?;
+        let offset = match (attrs.data_bit_offset, attrs.bit_offset) {
+            (Some(offset), _) => start.saturating_add(offset),
+            (None, None) => start,
+            (None, Some(from_top)) => {
+                if attrs.byte_size.is_none() {
+                    self.late = true;
+                    out.late_bitfields.push(LateBitfield {
+                        ty: self.ty,
+                        member: self.members.len(),
+                        bit_offset: from_top,
+                    });
+                    start
+                } else {
+                    let storage = attrs.byte_size.unwrap_or(0);
+                    bitfield_offset(start, storage, from_top, bits, out.big_endian)
+                        .ok_or(Problem::Attribute(dw::DW_AT_bit_offset))?
+                }
+            }
+        };
+        u32::try_from(offset)
+            .map(|offset| (offset, width))
+            .map_err(|_| LIMIT)
+    }
+
+    /// Stores the members, by ascending offset.
+    pub(super) fn close(mut self, out: &mut Collected) {
+        if !self.late && !self.members.is_sorted_by_key(|member| member.offset_bits) {
+            self.members.sort_by_key(|member| member.offset_bits);
+        }
+        let bitfields = self.members.iter().any(|member| member.bitfield_bits != 0);
+        let last = self.members.last().map_or(0, |member| member.offset_bits);
+        if self.members.len() as u64 > MAX_VLEN {
+            let problem = Problem::Limit("number of members");
+            self.spoiled.get_or_insert((self.key, problem));
+        } else if bitfields && u64::from(last) > MAX_BITFIELD_OFFSET {
+            let problem = Problem::Limit("offset of a bitfield");
+            self.spoiled.get_or_insert((self.key, problem));
+        }
+        if let Some((key, problem)) = self.spoiled {
+            out.stand_in(self.ty, key, problem);
+        } else if let Some(Type::Composite { members, .. }) = out.btf.get_mut(self.ty) {
+            *members = self.members;
+        }
+    }
+}
+
+/// Bits from the start of a struct to a bitfield that DWARF 2 and 3 describe by its storage unit
+/// (from `start`, in bits, `storage` bytes long) and the distance `from_top` of its highest bit
+/// from that of the unit. `None` when it begins before the struct.
+pub(super) fn bitfield_offset(
+    start: u64,
+    storage: u64,
+    from_top: i64,
+    bits: u64,
+    big_endian: bool,
+) -> Option<u64> {
+    let start = i64::try_from(start).ok()?;
+    let offset = if big_endian {
+        start.checked_add(from_top)?
+    } else {
+        let end = i64::try_from(storage.checked_mul(8)?).ok()?;
+        start
+            .checked_add(end)?
+            .checked_sub(from_top)?
+            .checked_sub(i64::try_from(bits).ok()?)?
+    };
+    u64::try_from(offset).ok()
+}

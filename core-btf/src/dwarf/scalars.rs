@@ -1,0 +1,292 @@
+//! Base types and enums.
+
+use gimli::constants as dw;
+
+use super::attrs::Attrs;
+use super::collect::{Collected, Meaning, local};
+use super::error::{Error, Problem};
+use super::types::{self, Frame, INDEX_NAME, pending};
+use super::units::Key;
+use crate::model::{CompositeKind, Enumerator, IntEncoding, Member, NameOffset, Type, TypeId};
+use crate::write::MAX_VLEN;
+
+/// A base type: INT, FLOAT, or for complex numbers a struct.
+pub(super) fn base(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<Frame, Error> {
+    let size = attrs
+        .byte_size
+        .or(attrs.bit_size.map(|bits| bits.div_ceil(8)))
+        .map_or(0, |size| u32::try_from(size).unwrap_or(u32::MAX));
+    // DWARF 5 operators convert between types that only exist for them, and array indices have a
+    // type of their own in clang's DWARF. Nothing else refers to these.
+    let name = attrs.name.unwrap_or_default();
+    if name.starts_with(b"DW_ATE_") || name == INDEX_NAME {
+        out.meanings.push((key, Meaning::Type(TypeId::VOID)));
+        return Ok(Frame::Other);
+    }
+    let encoding = attrs.encoding.unwrap_or(dw::DW_ATE_lo_user);
+    let problem = Problem::BaseType {
+        encoding,
+        size_bytes: u64::from(size),
+    };
+    let ty = match encoding {
+        dw::DW_ATE_boolean => int(out, attrs, size, IntEncoding::BOOL)?,
+        dw::DW_ATE_signed | dw::DW_ATE_signed_char => int(out, attrs, size, IntEncoding::SIGNED)?,
+        dw::DW_ATE_unsigned
+        | dw::DW_ATE_unsigned_char
+        | dw::DW_ATE_address
+        | dw::DW_ATE_ASCII
+        | dw::DW_ATE_UCS
+        | dw::DW_ATE_UTF => int(out, attrs, size, IntEncoding::UNSIGNED)?,
+        dw::DW_ATE_float | dw::DW_ATE_imaginary_float => {
+            let name = out.name(attrs.name)?;
+            float(name, size)
+        }
+        dw::DW_ATE_complex_float => return complex(out, key, attrs, size),
+        // How gcc says that both halves of a complex number are integers.
+        dw::DW_ATE_lo_user if name.starts_with(b"complex ") => {
+            return complex(out, key, attrs, size);
+        }
+        _ => None,
+    };
+    match ty {
+        Some(ty) => {
+            out.define(key, ty)?;
+            Ok(Frame::Other)
+        }
+        None => types::opaque(out, key, attrs, problem),
+    }
+}
+
+/// An INT, of the sizes that BTF has.
+fn int(
+    out: &mut Collected,
+    attrs: &Attrs<'_>,
+    size: u32,
+    encoding: IntEncoding,
+) -> Result<Option<Type>, Error> {
+    let all: u8 = match size {
+        1 => 8,
+        2 => 16,
+        4 => 32,
+        8 => 64,
+        16 => 128,
+        _ => return Ok(None),
+    };
+    // `_BitInt(37)` has 8 bytes, 37 of whose bits count.
+    let bits = attrs.bit_size.and_then(|bits| u8::try_from(bits).ok());
+    let bits = bits.filter(|bits| (1..=all).contains(bits)).unwrap_or(all);
+    Ok(Some(Type::Int {
+        name: out.name(attrs.name)?,
+        size_bytes: size,
+        encoding,
+        offset_bits: 0,
+        bits,
+    }))
+}
+
+/// A FLOAT, of the sizes that BTF has.
+fn float(name: NameOffset, size: u32) -> Option<Type> {
+    match size {
+        2 | 4 | 8 | 12 | 16 => Some(Type::Float {
+            name,
+            size_bytes: size,
+        }),
+        _ => None,
+    }
+}
+
+/// A complex number: `struct complex_T { T real; T imag; }`. The name of the halves' type T is
+/// made from their size, as clang gives none.
+fn complex(out: &mut Collected, key: Key, attrs: &Attrs<'_>, size: u32) -> Result<Frame, Error> {
+    let encoding = attrs.encoding.unwrap_or(dw::DW_ATE_lo_user);
+    let whole = attrs.name.unwrap_or_default();
+    let unsigned = whole.windows(8).any(|part| part == b"unsigned");
+    let half = size / 2;
+    let is_float = encoding == dw::DW_ATE_complex_float;
+    let (name, signed) = match (is_float, half, unsigned) {
+        (true, 2, _) => ("_Float16", true),
+        (true, 4, _) => ("float", true),
+        (true, 8, _) => ("double", true),
+        (true, 12 | 16, _) => ("long double", true),
+        (false, 1, true) => ("unsigned char", false),
+        (false, 1, false) => ("signed char", true),
+        (false, 2, true) => ("short unsigned int", false),
+        (false, 2, false) => ("short int", true),
+        (false, 4, true) => ("unsigned int", false),
+        (false, 4, false) => ("int", true),
+        (false, 8, true) => ("long unsigned int", false),
+        (false, 8, false) => ("long int", true),
+        _ => {
+            let problem = Problem::BaseType {
+                encoding,
+                size_bytes: u64::from(size),
+            };
+            return types::opaque(out, key, attrs, problem);
+        }
+    };
+    let half_bits = u8::try_from(half * 8).unwrap_or(128);
+    let half_name = out.btf.intern(name)?;
+    let half_type = if is_float {
+        Type::Float {
+            name: half_name,
+            size_bytes: half,
+        }
+    } else {
+        Type::Int {
+            name: half_name,
+            size_bytes: half,
+            encoding: if signed {
+                IntEncoding::SIGNED
+            } else {
+                IntEncoding::UNSIGNED
+            },
+            offset_bits: 0,
+            bits: half_bits,
+        }
+    };
+    let ty = local(out.push(key, half_type)?);
+    let mut member = |name, offset_bits| {
+        Ok::<_, Error>(Member {
+            name: out.btf.intern(name)?,
+            ty,
+            offset_bits,
+            bitfield_bits: 0,
+        })
+    };
+    let members = vec![member("real", 0)?, member("imag", u32::from(half_bits))?];
+    let name = out
+        .btf
+        .intern(&format!("complex_{}", name.replace(' ', "_")))?;
+    out.define(
+        key,
+        Type::Composite {
+            kind: CompositeKind::Struct,
+            name,
+            size_bytes: size,
+            members,
+        },
+    )?;
+    Ok(Frame::Other)
+}
+
+/// An enum whose values are being read.
+#[derive(Debug)]
+pub(super) struct EnumFrame {
+    key: Key,
+    ty: TypeId,
+    values: Vec<Enumerator>,
+    spoiled: Option<Problem>,
+}
+
+/// Begins an enum. One that is only declared has no values.
+pub(super) fn enumeration(
+    out: &mut Collected,
+    key: Key,
+    attrs: &Attrs<'_>,
+) -> Result<Frame, Error> {
+    if let Some(definition) = attrs.signature {
+        out.meanings.push((key, Meaning::SameAs(definition)));
+        return Ok(Frame::Other);
+    }
+    let size_bytes = match attrs.byte_size.map(u32::try_from) {
+        Some(Ok(size @ (1 | 2 | 4 | 8))) => size,
+        // What a C compiler takes when it sees but the name.
+        None => 4,
+        Some(_) => {
+            return types::opaque(out, key, attrs, Problem::Attribute(dw::DW_AT_byte_size));
+        }
+    };
+    let signed = matches!(
+        attrs.encoding,
+        Some(dw::DW_ATE_signed | dw::DW_ATE_signed_char)
+    );
+    let name = out.name(attrs.name)?;
+    let ty = out.define(
+        key,
+        Type::Enum {
+            name,
+            size_bytes,
+            signed,
+            wide: size_bytes == 8,
+            values: Vec::new(),
+        },
+    )?;
+    if attrs.encoding.is_none() && attrs.ty.is_some() {
+        out.late_enums.push((ty, pending(attrs.ty)));
+    }
+    Ok(Frame::Enum(EnumFrame {
+        key,
+        ty,
+        values: Vec::new(),
+        spoiled: None,
+    }))
+}
+
+impl EnumFrame {
+    pub(super) fn add(
+        &mut self,
+        out: &mut Collected,
+        key: Key,
+        attrs: &Attrs<'_>,
+    ) -> Result<(), Error> {
+        let Some(value) = attrs.const_value else {
+            self.spoiled = Some(Problem::Missing(dw::DW_AT_const_value));
+            out.warn(key, Problem::Missing(dw::DW_AT_const_value));
+            return Ok(());
+        };
+        let name = out.name(attrs.name)?;
+        if value.is_negative()
+            && let Some(Type::Enum { signed, .. }) = out.btf.get_mut(self.ty)
+        {
+            *signed = true;
+        }
+        self.values.push(Enumerator {
+            name,
+            value: value.bits.cast_signed(),
+        });
+        Ok(())
+    }
+
+    pub(super) fn close(self, out: &mut Collected) {
+        let spoiled = match self.spoiled {
+            None if self.values.len() as u64 > MAX_VLEN => {
+                Some(Problem::Limit("number of enumerators"))
+            }
+            spoiled => spoiled,
+        };
+        if let Some(problem) = spoiled {
+            out.stand_in(self.ty, self.key, problem);
+        } else if let Some(Type::Enum { values, .. }) = out.btf.get_mut(self.ty) {
+            *values = self.values;
+        }
+    }
+}
+
+/// Brings the values of an enum, whose sign is known now, into the form BTF has them in, and picks
+/// ENUM or ENUM64.
+pub(super) fn settle_enum(ty: &mut Type) {
+    let Type::Enum {
+        size_bytes,
+        signed,
+        wide,
+        values,
+        ..
+    } = ty
+    else {
+        return;
+    };
+    let spare = 64u32.saturating_sub(8 * *size_bytes);
+    for value in &mut *values {
+        if *signed {
+            value.value = value.value << spare >> spare;
+        }
+    }
+    *wide = *size_bytes == 8
+        || values.iter().any(|value| {
+            if *signed {
+                i32::try_from(value.value).is_err()
+            } else {
+                u32::try_from(value.value).is_err()
+            }
+        });
+}

@@ -1,0 +1,282 @@
+//! The debug sections of one object: decompressed, joined where there are several of one name, and
+//! with relocations applied.
+
+use std::borrow::Cow;
+
+use gimli::{EndianSlice, RunTimeEndian};
+use object::read::elf::{ElfFile, FileHeader};
+use object::{
+    Endianness, Object as _, ObjectKind, ObjectSection as _, ObjectSymbol as _, RelocationEncoding,
+    RelocationKind, RelocationTarget, SectionIndex, elf,
+};
+
+use super::error::Error;
+
+/// What everything here is read through.
+pub(super) type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
+
+/// Most bytes of one kind of section: offsets of entries are kept in 31 bits.
+const MAX_BYTES: u64 = 0x7fff_ffff;
+/// A compressed section may grow to this, and beyond by [`MAX_GROWTH`]: what a few bytes of
+/// malicious input can make us allocate is bounded.
+const FREE_BYTES: u64 = 64 << 20;
+/// Highest ratio of size to compressed size of large sections.
+const MAX_GROWTH: u64 = 64;
+
+/// The sections that types are read from; [`NAMES`] has their names in the same order.
+const COUNT: usize = 6;
+const NAMES: [&str; COUNT] = ["info", "types", "abbrev", "str", "line_str", "str_offsets"];
+
+/// The debug sections of one object.
+#[derive(Debug)]
+pub(super) struct Sections<'a> {
+    pub(super) endian: RunTimeEndian,
+    data: [Cow<'a, [u8]>; COUNT],
+}
+
+impl<'a> Sections<'a> {
+    /// The debug sections of an ELF file; [`Error::NoDebugInfo`] when it has none.
+    pub(super) fn load(data: &'a [u8]) -> Result<Self, Error> {
+        // e_ident[EI_CLASS]
+        match data.get(4) {
+            Some(1) => Self::load_class::<elf::FileHeader32<Endianness>>(data),
+            _ => Self::load_class::<elf::FileHeader64<Endianness>>(data),
+        }
+    }
+
+    fn load_class<Elf: FileHeader<Endian = Endianness>>(data: &'a [u8]) -> Result<Self, Error> {
+        let file = ElfFile::<Elf>::parse(data).map_err(|error| broken("ELF headers", &error))?;
+        let relocatable = file.kind() == ObjectKind::Relocatable;
+        let endian = match file.endianness() {
+            Endianness::Little => RunTimeEndian::Little,
+            Endianness::Big => RunTimeEndian::Big,
+        };
+
+        // Objects have several sections of one name where type units are in COMDAT groups. They
+        // are joined; `bases` says where in the joined section each of them starts.
+        let mut parts: [Vec<SectionIndex>; COUNT] = Default::default();
+        let mut found: [Option<Cow<'a, [u8]>>; COUNT] = Default::default();
+        let mut bases = Vec::new();
+        for section in file.sections() {
+            let Some(slot) = section.name_bytes().ok().and_then(slot) else {
+                continue;
+            };
+            let bytes = read(&section)?;
+            if let (Some(found), Some(parts)) = (found.get_mut(slot), parts.get_mut(slot)) {
+                match found {
+                    None => *found = Some(bytes),
+                    Some(joined) => {
+                        let index = section.index().0;
+                        if bases.len() <= index {
+                            bases.resize(index + 1, 0);
+                        }
+                        if let Some(base) = bases.get_mut(index) {
+                            *base = joined.len() as u64;
+                        }
+                        joined.to_mut().extend_from_slice(&bytes);
+                    }
+                }
+                parts.push(section.index());
+            }
+        }
+        if found.first().is_none_or(Option::is_none) {
+            return Err(Error::NoDebugInfo);
+        }
+        let mut sections = Self {
+            endian,
+            data: found.map(Option::unwrap_or_default),
+        };
+        for (name, data) in NAMES.iter().zip(&sections.data) {
+            if data.len() as u64 > MAX_BYTES {
+                return Err(Error::TooLarge {
+                    what: format!(".debug_{name}"),
+                    bytes: data.len() as u64,
+                    limit: MAX_BYTES,
+                });
+            }
+        }
+        if relocatable {
+            for (data, parts) in sections.data.iter_mut().zip(&parts) {
+                for &part in parts {
+                    relocate(&file, part, &bases, data)?;
+                }
+            }
+        }
+        Ok(sections)
+    }
+
+    fn slice(&self, slot: usize) -> Slice<'_> {
+        let data = self.data.get(slot).map(|data| &**data).unwrap_or_default();
+        EndianSlice::new(data, self.endian)
+    }
+
+    pub(super) fn info(&self) -> Slice<'_> {
+        self.slice(0)
+    }
+
+    pub(super) fn types(&self) -> Slice<'_> {
+        self.slice(1)
+    }
+
+    pub(super) fn abbrev(&self) -> Slice<'_> {
+        self.slice(2)
+    }
+
+    pub(super) fn str(&self) -> Slice<'_> {
+        self.slice(3)
+    }
+
+    pub(super) fn line_str(&self) -> Slice<'_> {
+        self.slice(4)
+    }
+
+    pub(super) fn str_offsets(&self) -> Slice<'_> {
+        self.slice(5)
+    }
+
+    /// A DWARF error with the place it happened at; `section` and `offset` say where reading
+    /// started, for errors that do not know better.
+    pub(super) fn error(&self, source: gimli::Error, section: &'static str, offset: u64) -> Error {
+        const SECTIONS: [&str; COUNT] = [
+            ".debug_info",
+            ".debug_types",
+            ".debug_abbrev",
+            ".debug_str",
+            ".debug_line_str",
+            ".debug_str_offsets",
+        ];
+        let (mut section, mut offset) = (section, offset);
+        if let gimli::Error::UnexpectedEof(id) = source {
+            for (slot, name) in SECTIONS.iter().enumerate() {
+                if let Some(at) = gimli::Reader::lookup_offset_id(&self.slice(slot), id) {
+                    (section, offset) = (name, at as u64);
+                    break;
+                }
+            }
+        }
+        Error::Dwarf {
+            section,
+            offset,
+            source,
+        }
+    }
+}
+
+fn broken(what: &str, error: &object::Error) -> Error {
+    Error::Object {
+        what: what.to_owned(),
+        problem: error.to_string(),
+    }
+}
+
+/// Which of [`NAMES`] a section's name stands for: `.debug_X`, the old compressed `.zdebug_X`, or
+/// `.debug_X.dwo` of a split-off file.
+fn slot(name: &[u8]) -> Option<usize> {
+    let rest = name
+        .strip_prefix(b".debug_")
+        .or_else(|| name.strip_prefix(b".zdebug_"))?;
+    let rest = rest.strip_suffix(b".dwo").unwrap_or(rest);
+    NAMES.iter().position(|known| known.as_bytes() == rest)
+}
+
+/// The decompressed bytes of a section.
+fn read<'a>(section: &impl object::ObjectSection<'a>) -> Result<Cow<'a, [u8]>, Error> {
+    let name = || {
+        section
+            .name_bytes()
+            .map(|name| String::from_utf8_lossy(name).into_owned())
+            .unwrap_or_default()
+    };
+    let data = section
+        .compressed_data()
+        .map_err(|error| broken(&name(), &error))?;
+    let packed = data.data.len() as u64;
+    let limit = MAX_BYTES.min(FREE_BYTES.max(packed.saturating_mul(MAX_GROWTH)));
+    if data.format != object::CompressionFormat::None && data.uncompressed_size > limit {
+        return Err(Error::TooLarge {
+            what: name(),
+            bytes: data.uncompressed_size,
+            limit,
+        });
+    }
+    data.decompress().map_err(|error| broken(&name(), &error))
+}
+
+/// Applies the relocations of one section of a relocatable object to the joined section.
+///
+/// Only absolute values matter: offsets into other debug sections. What concerns code, which a
+/// type never refers to, is left as it is.
+fn relocate<'a, Elf: FileHeader<Endian = Endianness>>(
+    file: &ElfFile<'a, Elf>,
+    part: SectionIndex,
+    bases: &[u64],
+    data: &mut Cow<'a, [u8]>,
+) -> Result<(), Error> {
+    let base_of = |index: SectionIndex| bases.get(index.0).copied().unwrap_or(0);
+    let section = file
+        .section_by_index(part)
+        .map_err(|error| broken("section table", &error))?;
+    let start = base_of(part);
+    let big = file.endianness() == Endianness::Big;
+    for (offset, relocation) in section.relocations() {
+        if relocation.kind() != RelocationKind::Absolute
+            || relocation.encoding() != RelocationEncoding::Generic
+        {
+            continue;
+        }
+        let target = match relocation.target() {
+            RelocationTarget::Symbol(index) => {
+                let symbol = file
+                    .symbol_by_index(index)
+                    .map_err(|error| broken("symbol of a relocation", &error))?;
+                let base = symbol.section_index().map_or(0, base_of);
+                symbol.address().wrapping_add(base)
+            }
+            RelocationTarget::Section(index) => base_of(index),
+            _ => 0,
+        };
+        let width = usize::from(relocation.size() / 8);
+        let place = usize::try_from(start + offset)
+            .ok()
+            .and_then(|at| data.to_mut().get_mut(at..at.checked_add(width)?));
+        let Some(place) = place else {
+            return Err(Error::Object {
+                what: format!("relocation at offset {offset:#x}"),
+                problem: "outside its section".to_owned(),
+            });
+        };
+        let mut value = target.wrapping_add_signed(relocation.addend());
+        if relocation.has_implicit_addend() {
+            value = value.wrapping_add(load(place, big));
+        }
+        store(place, value, big);
+    }
+    Ok(())
+}
+
+/// The number in up to eight bytes.
+fn load(place: &[u8], big: bool) -> u64 {
+    let add = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
+    if big {
+        place.iter().fold(0, add)
+    } else {
+        place.iter().rev().fold(0, add)
+    }
+}
+
+/// The low bytes of a number, as many as there is place for.
+fn store(place: &mut [u8], value: u64, big: bool) {
+    let bytes = value.to_le_bytes();
+    if big {
+        place
+            .iter_mut()
+            .rev()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = from);
+    } else {
+        place
+            .iter_mut()
+            .zip(bytes)
+            .for_each(|(to, from)| *to = from);
+    }
+}

@@ -1,0 +1,398 @@
+//! How each kind of entry becomes a BTF type.
+
+use gimli::{DwTag, constants as dw};
+
+use super::attrs::Attrs;
+use super::collect::{Collected, Function, Meaning, local};
+use super::error::{Error, Problem};
+use super::members::{self, CompositeFrame};
+use super::scalars::{self, EnumFrame};
+use super::units::Key;
+use crate::model::{CompositeKind, IntEncoding, NameOffset, Param, Type, TypeId};
+use crate::write::MAX_VLEN;
+
+/// Name of the index type of arrays, in clang's BTF as in its DWARF.
+pub(super) const INDEX_NAME: &[u8] = b"__ARRAY_SIZE_TYPE__";
+
+/// An entry whose children are being read.
+#[derive(Debug)]
+pub(super) enum Frame {
+    /// Children are not parts of a type.
+    Other,
+    /// A struct or union.
+    Composite(CompositeFrame),
+    /// An enum.
+    Enum(EnumFrame),
+    /// An array; the outermost dimension comes first.
+    Array {
+        key: Key,
+        ty: TypeId,
+        element: TypeId,
+        dimensions: Vec<u32>,
+    },
+    /// A function type.
+    Proto {
+        key: Key,
+        ty: TypeId,
+        params: Vec<Param>,
+    },
+}
+
+impl Frame {
+    /// Whether an entry with this tag is a part of the type, and not one of its own.
+    pub(super) fn takes(&self, tag: DwTag) -> bool {
+        match self {
+            Self::Other => false,
+            Self::Composite(_) => matches!(
+                tag,
+                dw::DW_TAG_member | dw::DW_TAG_inheritance | dw::DW_TAG_variant_part
+            ),
+            Self::Enum(_) => tag == dw::DW_TAG_enumerator,
+            Self::Array { .. } => {
+                matches!(tag, dw::DW_TAG_subrange_type | dw::DW_TAG_generic_subrange)
+            }
+            Self::Proto { .. } => matches!(
+                tag,
+                dw::DW_TAG_formal_parameter | dw::DW_TAG_unspecified_parameters
+            ),
+        }
+    }
+}
+
+/// Tags of types.
+pub(super) fn is_type(tag: DwTag) -> bool {
+    matches!(
+        tag,
+        dw::DW_TAG_base_type
+            | dw::DW_TAG_unspecified_type
+            | dw::DW_TAG_pointer_type
+            | dw::DW_TAG_reference_type
+            | dw::DW_TAG_rvalue_reference_type
+            | dw::DW_TAG_ptr_to_member_type
+            | dw::DW_TAG_const_type
+            | dw::DW_TAG_volatile_type
+            | dw::DW_TAG_restrict_type
+            | dw::DW_TAG_atomic_type
+            | dw::DW_TAG_immutable_type
+            | dw::DW_TAG_packed_type
+            | dw::DW_TAG_shared_type
+            | dw::DW_TAG_typedef
+            | dw::DW_TAG_template_alias
+            | dw::DW_TAG_structure_type
+            | dw::DW_TAG_class_type
+            | dw::DW_TAG_interface_type
+            | dw::DW_TAG_union_type
+            | dw::DW_TAG_enumeration_type
+            | dw::DW_TAG_array_type
+            | dw::DW_TAG_subroutine_type
+            | dw::DW_TAG_subrange_type
+            | dw::DW_TAG_string_type
+            | dw::DW_TAG_set_type
+            | dw::DW_TAG_file_type
+            | dw::DW_TAG_coarray_type
+            | dw::DW_TAG_dynamic_type
+    )
+}
+
+/// A type referred to by an entry, as a pending reference; no reference is `void`.
+pub(super) fn pending(key: Option<Key>) -> TypeId {
+    TypeId(key.unwrap_or(0))
+}
+
+/// Begins the type, or adds the part, that an entry describes.
+pub(super) fn open(
+    out: &mut Collected,
+    parent: Option<&mut Frame>,
+    key: Key,
+    tag: DwTag,
+    attrs: &Attrs<'_>,
+) -> Result<Frame, Error> {
+    if let Some(parent) = parent
+        && parent.takes(tag)
+    {
+        part(out, parent, key, tag, attrs)?;
+        return Ok(Frame::Other);
+    }
+    let ty = pending(attrs.ty);
+    match tag {
+        dw::DW_TAG_pointer_type | dw::DW_TAG_reference_type | dw::DW_TAG_rvalue_reference_type => {
+            derived(out, key, attrs, Type::Ptr(ty))
+        }
+        dw::DW_TAG_const_type => derived(out, key, attrs, Type::Const(ty)),
+        dw::DW_TAG_volatile_type => derived(out, key, attrs, Type::Volatile(ty)),
+        dw::DW_TAG_restrict_type => derived(out, key, attrs, Type::Restrict(ty)),
+        dw::DW_TAG_typedef | dw::DW_TAG_template_alias => {
+            let name = out.name(attrs.name)?;
+            if name.is_anonymous() {
+                Ok(same_as(out, key, attrs))
+            } else {
+                derived(out, key, attrs, Type::Typedef { name, ty })
+            }
+        }
+        // No BTF kind says these; nor does the layout depend on them. A subrange that is not the
+        // dimension of an array (Ada, Pascal) has the layout of the type it restricts.
+        dw::DW_TAG_atomic_type
+        | dw::DW_TAG_immutable_type
+        | dw::DW_TAG_packed_type
+        | dw::DW_TAG_shared_type
+        | dw::DW_TAG_subrange_type => Ok(same_as(out, key, attrs)),
+        dw::DW_TAG_unspecified_type => {
+            out.meanings.push((key, Meaning::Type(TypeId::VOID)));
+            Ok(Frame::Other)
+        }
+        dw::DW_TAG_base_type => scalars::base(out, key, attrs),
+        dw::DW_TAG_enumeration_type => scalars::enumeration(out, key, attrs),
+        dw::DW_TAG_structure_type | dw::DW_TAG_class_type | dw::DW_TAG_interface_type => {
+            members::composite(out, CompositeKind::Struct, key, attrs)
+        }
+        dw::DW_TAG_union_type => members::composite(out, CompositeKind::Union, key, attrs),
+        dw::DW_TAG_array_type => array(out, key, attrs),
+        dw::DW_TAG_subroutine_type => {
+            let (returns, params) = (ty, Vec::new());
+            let ty = out.define(key, Type::FuncProto { returns, params })?;
+            Ok(proto(key, ty))
+        }
+        dw::DW_TAG_subprogram => function(out, key, attrs),
+        _ if is_type(tag) => opaque(out, key, attrs, Problem::Tag(tag)),
+        _ => Ok(Frame::Other),
+    }
+}
+
+/// Adds a part to the type whose entry it is a child of.
+fn part(
+    out: &mut Collected,
+    parent: &mut Frame,
+    key: Key,
+    tag: DwTag,
+    attrs: &Attrs<'_>,
+) -> Result<(), Error> {
+    match (parent, tag) {
+        (Frame::Array { dimensions, .. }, dw::DW_TAG_subrange_type) => {
+            dimensions.push(length(out, key, attrs));
+        }
+        (Frame::Array { dimensions, .. }, dw::DW_TAG_generic_subrange) => dimensions.push(0),
+        (Frame::Proto { params, .. }, dw::DW_TAG_formal_parameter) => params.push(Param {
+            name: out.name(attrs.name)?,
+            ty: pending(attrs.ty),
+        }),
+        (Frame::Proto { params, .. }, dw::DW_TAG_unspecified_parameters) => params.push(Param {
+            name: NameOffset::ANONYMOUS,
+            ty: TypeId::VOID,
+        }),
+        (Frame::Enum(frame), dw::DW_TAG_enumerator) => frame.add(out, key, attrs)?,
+        (Frame::Composite(frame), _) => frame.add(out, key, tag, attrs)?,
+        _ => {}
+    }
+    Ok(())
+}
+
+/// Completes a type, all of whose parts have been read.
+pub(super) fn close(out: &mut Collected, frame: Frame) -> Result<(), Error> {
+    match frame {
+        Frame::Other => Ok(()),
+        Frame::Composite(frame) => {
+            frame.close(out);
+            Ok(())
+        }
+        Frame::Enum(frame) => {
+            frame.close(out);
+            Ok(())
+        }
+        Frame::Array {
+            key,
+            ty,
+            element,
+            dimensions,
+        } => close_array(out, key, ty, element, &dimensions),
+        Frame::Proto { key, ty, params } => {
+            close_proto(out, key, ty, params);
+            Ok(())
+        }
+    }
+}
+
+/// A type that is made of one other.
+fn derived(out: &mut Collected, key: Key, attrs: &Attrs<'_>, ty: Type) -> Result<Frame, Error> {
+    let ty = out.define(key, ty)?;
+    if let Some(odd) = attrs.odd {
+        out.stand_in(ty, key, Problem::Attribute(odd));
+    }
+    Ok(Frame::Other)
+}
+
+/// An entry that changes nothing BTF could tell.
+fn same_as(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Frame {
+    let meaning = match attrs.ty {
+        Some(other) => Meaning::SameAs(other),
+        None => Meaning::Type(TypeId::VOID),
+    };
+    out.meanings.push((key, meaning));
+    Frame::Other
+}
+
+/// A struct of the right size without members, in the place of what cannot be described.
+pub(super) fn opaque(
+    out: &mut Collected,
+    key: Key,
+    attrs: &Attrs<'_>,
+    problem: Problem,
+) -> Result<Frame, Error> {
+    let name = out.name(attrs.name)?;
+    let size_bytes = u32::try_from(attrs.byte_size.unwrap_or(0)).unwrap_or(0);
+    let ty = out.define(
+        key,
+        Type::Composite {
+            kind: CompositeKind::Struct,
+            name,
+            size_bytes,
+            members: Vec::new(),
+        },
+    )?;
+    out.stand_in(ty, key, problem);
+    Ok(Frame::Other)
+}
+
+fn array(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<Frame, Error> {
+    if let Some(odd) = attrs.odd {
+        return opaque(out, key, attrs, Problem::Attribute(odd));
+    }
+    let element = pending(attrs.ty);
+    let index = index_type(out, key)?;
+    let (len, dimensions) = (0, Vec::new());
+    let ty = out.define(
+        key,
+        Type::Array {
+            element,
+            index,
+            len,
+        },
+    )?;
+    Ok(Frame::Array {
+        key,
+        ty,
+        element,
+        dimensions,
+    })
+}
+
+/// One ARRAY per dimension, the outermost one being what the entry stands for.
+fn close_array(
+    out: &mut Collected,
+    key: Key,
+    ty: TypeId,
+    element: TypeId,
+    dimensions: &[u32],
+) -> Result<(), Error> {
+    let index = index_type(out, key)?;
+    let mut element = element;
+    let (outer, inner) = dimensions.split_first().unwrap_or((&0, &[]));
+    for &len in inner.iter().rev() {
+        let ty = out.push(
+            key,
+            Type::Array {
+                element,
+                index,
+                len,
+            },
+        )?;
+        element = local(ty);
+    }
+    if let Some(place) = out.btf.get_mut(ty) {
+        *place = Type::Array {
+            element,
+            index,
+            len: *outer,
+        };
+    }
+    Ok(())
+}
+
+/// BTF wants an integer type as the index of an array. It carries no information; clang's name
+/// and size for it are used, whatever the compiler at hand says.
+fn index_type(out: &mut Collected, key: Key) -> Result<TypeId, Error> {
+    if let Some(ty) = out.index_type {
+        return Ok(local(ty));
+    }
+    let name = out.name(Some(INDEX_NAME))?;
+    let ty = out.push(
+        key,
+        Type::Int {
+            name,
+            size_bytes: 4,
+            encoding: IntEncoding::UNSIGNED,
+            offset_bits: 0,
+            bits: 32,
+        },
+    )?;
+    out.index_type = Some(ty);
+    Ok(local(ty))
+}
+
+/// Number of elements: 0 for flexible, variable-length and GNU zero-length arrays.
+fn length(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> u32 {
+    let len = match (attrs.count, attrs.upper_bound) {
+        (Some(count), _) if !count.is_negative() => count.bits,
+        (None, Some(upper)) => {
+            // -1 is how a length of 0 is written, also by compilers that use an unsigned form.
+            if upper.bits == u64::from(u32::MAX) && !upper.signed {
+                return 0;
+            }
+            let lower = attrs.lower_bound.map_or(0, |lower| lower.bits);
+            upper.bits.wrapping_sub(lower).wrapping_add(1)
+        }
+        _ => 0,
+    };
+    u32::try_from(len).unwrap_or_else(|_| {
+        out.warn(key, Problem::Limit("number of elements"));
+        0
+    })
+}
+
+fn proto(key: Key, ty: TypeId) -> Frame {
+    Frame::Proto {
+        key,
+        ty,
+        params: Vec::new(),
+    }
+}
+
+fn close_proto(out: &mut Collected, key: Key, ty: TypeId, found: Vec<Param>) {
+    if found.len() as u64 > MAX_VLEN {
+        out.stand_in(ty, key, Problem::Limit("number of parameters"));
+    } else if let Some(Type::FuncProto { params, .. }) = out.btf.get_mut(ty) {
+        *params = found;
+    }
+}
+
+/// A function: `FUNC` and `FUNC_PROTO` if the entry names it. Whether it is kept depends on code that
+/// another entry may have; see [`Function`].
+fn function(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<Frame, Error> {
+    let name = out.name(attrs.name)?;
+    let mut function = Function {
+        key,
+        ty: None,
+        origin: attrs.origin,
+        code: attrs.code,
+    };
+    if name.is_anonymous() {
+        out.functions.push(function);
+        return Ok(Frame::Other);
+    }
+    let proto_type = out.push(
+        key,
+        Type::FuncProto {
+            returns: pending(attrs.ty),
+            params: Vec::new(),
+        },
+    )?;
+    function.ty = Some(out.push(
+        key,
+        Type::Func {
+            name,
+            proto: local(proto_type),
+            linkage: u16::from(attrs.external),
+        },
+    )?);
+    out.functions.push(function);
+    Ok(proto(key, proto_type))
+}
