@@ -10,6 +10,7 @@
 //! | [`write`](mod@write) | [`BtfBuf`]: owned types and interned names, and their encoding |
 //! | [`model`] | the types themselves, one Rust type per BTF kind |
 //! | `dwarf` (feature) | DWARF of an object, archive or program to BTF |
+//! | [`layout`] | what the program says of its own roots, and the proof that embedded BTF agrees |
 //!
 //! Readers work on [`Btf`], makers fill a [`BtfBuf`]; [`BtfBuf::encode`] and [`Btf::parse`] lead
 //! from one to the other.
@@ -18,6 +19,7 @@
 #[cfg(feature = "dwarf")]
 pub mod dwarf;
 pub mod error;
+pub mod layout;
 pub mod model;
 pub mod read;
 pub mod write;
