@@ -73,4 +73,32 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// The data is not an ELF file.
+    #[error("not ELF: the first four bytes are not 7f 45 4c 46")]
+    NotElf,
+    /// An ELF file without type information.
+    #[error("the ELF file has no .BTF section; compile with -g")]
+    NoBtf,
+    /// A relocation that libbpf would refuse whatever the target is.
+    #[error("relocation of instruction {instruction} of `{function}`: {problem}")]
+    Relocation {
+        /// Program or subprogram.
+        function: String,
+        /// Instruction, counted from the start of the function.
+        instruction: usize,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// One name is asked for from the application and from the kernel.
+    #[error(
+        "`{name}` is asked for as a type of the application and as one of the kernel in one BPF \
+         object; rename the application's (a Rust type with `name = \"...\"`)"
+    )]
+    NameClash {
+        /// The name, with its keyword.
+        name: String,
+    },
+    /// Blobs that one merged blob cannot describe.
+    #[error("BTF of different {0} cannot be merged")]
+    Mixed(&'static str),
 }

@@ -8,6 +8,10 @@
 //! | --- | --- |
 //! | [`read`] | [`Btf`]: borrowed, bounds-checked decoder of a BTF blob |
 //! | [`write`](mod@write) | [`BtfBuf`]: owned types and interned names, and their encoding |
+//! | [`elf`] | sections and symbols of an ELF file |
+//! | [`object`] | [`BpfObject`]: local types, functions and relocations of a BPF object |
+//! | [`relo`] | every CO-RE relocation decided as libbpf would decide it, and checked |
+//! | [`merge`] | full merge, and the minimal merge for one object |
 //! | [`model`] | the types themselves, one Rust type per BTF kind |
 //! | `dwarf` (feature) | DWARF of an object, archive or program to BTF |
 //! | [`layout`] | what the program says of its own roots, and the proof that embedded BTF agrees |
@@ -18,13 +22,20 @@
 
 #[cfg(feature = "dwarf")]
 pub mod dwarf;
+pub mod elf;
 pub mod error;
+mod ext;
 pub mod layout;
+pub mod merge;
 pub mod model;
+pub mod object;
 pub mod read;
+pub mod relo;
 pub mod write;
 
 pub use error::{Error, Result};
+pub use ext::RelocationKind;
 pub use model::{Kind, NameOffset, Type, TypeId};
+pub use object::BpfObject;
 pub use read::{Btf, TypeRef};
 pub use write::BtfBuf;

@@ -38,6 +38,20 @@ impl Endian {
         }
     }
 
+    pub(crate) const fn u32_bytes(self, word: u32) -> [u8; 4] {
+        match self {
+            Self::Little => word.to_le_bytes(),
+            Self::Big => word.to_be_bytes(),
+        }
+    }
+
+    pub(crate) const fn u16_bytes(self, half: u16) -> [u8; 2] {
+        match self {
+            Self::Little => half.to_le_bytes(),
+            Self::Big => half.to_be_bytes(),
+        }
+    }
+
     /// The word at `offset`, or `None` past the end.
     pub(crate) fn word_at(self, data: &[u8], offset: usize) -> Option<u32> {
         let bytes = data.get(offset..)?.first_chunk()?;
@@ -247,6 +261,37 @@ impl<'a> Btf<'a> {
                 offset: self.types_offset + offset,
             })
             .ok_or_else(no_such_type)
+    }
+
+    /// Id, kind and name of the types whose kinds are bits of `kinds`. A name runs on to the end of
+    /// the string section: who looks at few of them saves looking for the end of most.
+    pub(crate) fn names_of_kinds(
+        &self,
+        kinds: u32,
+    ) -> impl Iterator<Item = (TypeId, Kind, &'a [u8])> + '_ {
+        self.ids()
+            .zip(self.index.iter())
+            .filter_map(move |(id, &offset)| {
+                let ty = self.types.get(offset as usize..)?;
+                let info = self.endian.word_at(ty, 4)?;
+                let number = kind_number(info);
+                if kinds & 1_u32.checked_shl(number).unwrap_or_default() == 0 {
+                    return None;
+                }
+                let name = self.endian.word_at(ty, 0)? as usize;
+                let name = self.strings.get(name..)?;
+                Some((id, Kind::from_number(number)?, name))
+            })
+    }
+
+    /// Kind of each type and the bytes that it takes, in the order of the type section.
+    pub(crate) fn extents(&self) -> impl Iterator<Item = (Kind, usize)> + '_ {
+        self.iter().map(|ty| (ty.kind, TYPE_BYTES + ty.extra.len()))
+    }
+
+    /// Where a type starts in the type section.
+    pub(crate) fn type_offset(&self, id: TypeId) -> Result<usize> {
+        Ok(self.get(id)?.offset - self.types_offset)
     }
 
     /// The string at this offset, without its NUL.

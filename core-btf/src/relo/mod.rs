@@ -1,0 +1,30 @@
+//! CO-RE relocation: what libbpf will make of a BPF object, decided before libbpf sees it.
+//!
+//! | module | mirrors, or does |
+//! | --- | --- |
+//! | `name` | `bpf_core_essential_name_len` |
+//! | `spec` | `bpf_core_parse_spec`: access strings |
+//! | `candidates` | `bpf_core_add_cands`, by provenance |
+//! | `matching` | `bpf_core_spec_match`, `bpf_core_match_member`, `bpf_core_fields_are_compat` |
+//! | `types` | `bpf_core_types_are_compat`, `bpf_core_types_match` |
+//! | `value` | `bpf_core_calc_field_relo` and its siblings |
+//! | `evaluate` | `bpf_core_calc_relo_insn`: one decision per relocation |
+//!
+//! Target types may come from an untrusted binary: every walk is bounded, and malformed types end
+//! in an error or in a relocation that fails, never in a panic.
+
+pub(crate) mod candidates;
+mod check;
+pub(crate) mod evaluate;
+pub(crate) mod matching;
+pub(crate) mod name;
+mod outcome;
+mod reading;
+pub(crate) mod spec;
+pub(crate) mod types;
+pub(crate) mod value;
+
+pub use candidates::{Origin, Sources};
+pub use check::check;
+pub use name::essential_name;
+pub use outcome::{Outcome, Row};

@@ -1,0 +1,246 @@
+//! Whether bytes of a target type mean what a program compiled against the local type takes them
+//! for.
+
+use crate::RelocationKind;
+use crate::model::{Kind, TypeId};
+use crate::read::{Btf, TypeRef};
+use crate::relo::matching::find_member;
+use crate::relo::name::essential_name;
+use crate::relo::outcome::Outcome;
+use crate::relo::spec::{Fail, Spec, type_name};
+
+/// Deepest nesting of structs, arrays and pointers that is compared; what is deeper is taken for
+/// different.
+const MAX_DEPTH: u32 = 32;
+
+/// Most comparisons for one answer.
+const MAX_STEPS: u32 = 1 << 16;
+
+/// Two blobs whose types are compared.
+pub(crate) struct Layouts<'x, 'l, 't> {
+    pub(crate) local: &'x Btf<'l>,
+    pub(crate) target: &'x Btf<'t>,
+    steps: u32,
+}
+
+/// The first difference that matters; none means that the bytes can be read.
+pub(crate) type Difference = Option<Outcome>;
+
+fn different(what: impl Into<String>) -> Outcome {
+    Outcome::LayoutDiffers(what.into())
+}
+
+/// `char`, signed on some machines and unsigned on others, is text: its sign does not count among
+/// the bytes of an array or behind a pointer.
+fn is_text(local: &TypeRef<'_>, target: &TypeRef<'_>) -> bool {
+    local.size_bytes() == 1
+        && target.size_bytes() == 1
+        && (local.name_bytes() == b"char" || target.name_bytes() == b"char")
+}
+
+impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
+    pub(crate) fn new(local: &'x Btf<'l>, target: &'x Btf<'t>) -> Self {
+        Self {
+            local,
+            target,
+            steps: MAX_STEPS,
+        }
+    }
+
+    /// Compares values of two types that are read whole.
+    pub(crate) fn value(&mut self, local: TypeId, target: TypeId) -> Result<Difference, Fail> {
+        self.compare(local, target, false, MAX_DEPTH)
+    }
+
+    fn compare(
+        &mut self,
+        local: TypeId,
+        target: TypeId,
+        text: bool,
+        depth: u32,
+    ) -> Result<Difference, Fail> {
+        let step = self.steps.checked_sub(1);
+        let (Some(depth), Some(steps)) = (depth.checked_sub(1), step) else {
+            return Ok(Some(different("is too deeply nested to be compared")));
+        };
+        self.steps = steps;
+        let l = self.local.resolve(local).map_err(|_| "a type is broken")?;
+        let t = self
+            .target
+            .resolve(target)
+            .map_err(|_| "a type is broken")?;
+        let sizes = |l: u32, t: u32| {
+            (l != t).then_some(Outcome::SizeDiffers {
+                local: l,
+                target: t,
+            })
+        };
+        let sign = || {
+            (l.is_signed() != t.is_signed()).then_some(Outcome::SignDiffers {
+                local_signed: l.is_signed(),
+            })
+        };
+        match (l.kind(), t.kind()) {
+            (Kind::Int, Kind::Int) => {
+                // Compilers take a bool for 0 or 1: other values would be misread.
+                if l.int().0.is_bool() && !t.int().0.is_bool() {
+                    return Ok(Some(different("is a number, the program reads a bool")));
+                }
+                let sign = if text && is_text(&l, &t) {
+                    None
+                } else {
+                    sign()
+                };
+                Ok(sizes(l.size_bytes(), t.size_bytes()).or(sign))
+            }
+            (Kind::Enum | Kind::Enum64, Kind::Enum | Kind::Enum64) => {
+                Ok(sizes(l.size_bytes(), t.size_bytes()).or_else(sign))
+            }
+            (Kind::Float, Kind::Float) => Ok(sizes(l.size_bytes(), t.size_bytes())),
+            (Kind::Ptr, Kind::Ptr) => {
+                let difference = sizes(self.local.pointer_bytes(), self.target.pointer_bytes());
+                if difference.is_some() {
+                    return Ok(difference);
+                }
+                self.pointee(l.target(), t.target(), depth)
+            }
+            (Kind::Array, Kind::Array) => {
+                let (le, _, ln) = l.array();
+                let (te, _, tn) = t.array();
+                if let Some(difference) = self.element(le, te, depth)? {
+                    return Ok(Some(difference));
+                }
+                Ok((ln != tn).then_some(Outcome::CountDiffers {
+                    local: ln,
+                    target: tn,
+                }))
+            }
+            (l_kind, t_kind) if l_kind.is_composite() && t_kind.is_composite() => {
+                let difference = sizes(l.size_bytes(), t.size_bytes());
+                if difference.is_some() {
+                    return Ok(difference);
+                }
+                self.members(&l, 0, &t, depth)
+            }
+            (Kind::Fwd, Kind::Fwd)
+            | (Kind::FuncProto, Kind::FuncProto)
+            | (Kind::Void, Kind::Void) => Ok(None),
+            _ => Ok(Some(different(format!(
+                "is {}, the program reads {}",
+                type_name(self.target, t.id()),
+                type_name(self.local, l.id())
+            )))),
+        }
+    }
+
+    /// Compares what arrays consist of.
+    fn element(&mut self, l: TypeId, t: TypeId, depth: u32) -> Result<Difference, Fail> {
+        Ok(match self.compare(l, t, true, depth)? {
+            Some(Outcome::SizeDiffers { local, target }) => {
+                Some(Outcome::ElementSizeDiffers { local, target })
+            }
+            other => other,
+        })
+    }
+
+    /// All local members, at the same places of the target: `start` bits into it.
+    fn members(
+        &mut self,
+        l: &TypeRef<'l>,
+        start: u32,
+        outer: &TypeRef<'t>,
+        depth: u32,
+    ) -> Result<Difference, Fail> {
+        let Some(depth) = depth.checked_sub(1) else {
+            return Ok(Some(different("is too deeply nested to be compared")));
+        };
+        for member in l.members() {
+            let Some(steps) = self.steps.checked_sub(1) else {
+                return Ok(Some(different("has too many members to be compared")));
+            };
+            self.steps = steps;
+            let offset = start.wrapping_add(member.offset_bits);
+            let name = self.local.name_bytes(member.name);
+            if name.is_empty() {
+                let inner = self
+                    .local
+                    .resolve(member.ty)
+                    .map_err(|_| "a type is broken")?;
+                let difference = self.members(&inner, offset, outer, depth)?;
+                if difference.is_some() {
+                    return Ok(difference);
+                }
+                continue;
+            }
+            let shown = String::from_utf8_lossy(name);
+            let mut spec = Spec::new(RelocationKind::FieldByteOffset, outer.id());
+            let Some(found) = find_member(self.target, outer, name, &mut spec)? else {
+                return Ok(Some(different(format!(
+                    "has no member `{shown}`, and is read whole"
+                ))));
+            };
+            let width = spec.last().and_then(|last| {
+                let ty = self.target.get(last.ty).ok()?;
+                let member = ty.members().nth(last.index as usize)?;
+                Some(member.bitfield_bits)
+            });
+            if spec.offset_bits != offset || width != Some(member.bitfield_bits) {
+                return Ok(Some(different(format!(
+                    "has member `{shown}` elsewhere, and is read whole"
+                ))));
+            }
+            if let Some(difference) = self.compare(member.ty, found, false, depth)? {
+                return Ok(Some(different(format!(
+                    "is read whole, and its member `{shown}` {difference}"
+                ))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Whether what two pointers point to can be read alike. `void`, functions and types without
+    /// a name say nothing; structs and unions are compared by name, as an access to them is
+    /// relocated by that; numbers have no relocation of their own, so that their size counts.
+    fn pointee(&mut self, l: TypeId, t: TypeId, depth: u32) -> Result<Difference, Fail> {
+        let ll = self.local.resolve(l).map_err(|_| "a type is broken")?;
+        let tt = self.target.resolve(t).map_err(|_| "a type is broken")?;
+        let (lk, tk) = (ll.kind(), tt.kind());
+        let silent = |kind| matches!(kind, Kind::Void | Kind::FuncProto);
+        if silent(lk) || silent(tk) {
+            return Ok(None);
+        }
+        let tagged = |kind: Kind| kind.is_composite() || kind == Kind::Fwd;
+        let same = if tagged(lk) && tagged(tk) {
+            let (ln, tn) = (names(self.local, l), names(self.target, t));
+            ln.is_empty() || tn.is_empty() || ln.iter().any(|name| tn.contains(name))
+        } else {
+            self.compare(l, t, true, depth)?.is_none()
+        };
+        if same {
+            return Ok(None);
+        }
+        Ok(Some(different(format!(
+            "points to {}, the program expects {}",
+            type_name(self.target, t),
+            type_name(self.local, l)
+        ))))
+    }
+}
+
+/// Tag and typedef names of a type, essential.
+fn names<'a>(btf: &Btf<'a>, id: TypeId) -> Vec<&'a [u8]> {
+    let mut out = Vec::new();
+    let mut id = id;
+    for _ in 0..MAX_DEPTH {
+        let Ok(ty) = btf.get(id) else { break };
+        let name = essential_name(ty.name_bytes());
+        if !name.is_empty() && ty.kind() != Kind::TypeTag {
+            out.push(name);
+        }
+        if !ty.kind().is_modifier() && ty.kind() != Kind::Typedef {
+            break;
+        }
+        id = ty.target();
+    }
+    out
+}
