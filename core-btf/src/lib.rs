@@ -31,6 +31,7 @@ pub mod model;
 pub mod object;
 pub mod read;
 pub mod relo;
+mod subset;
 pub mod write;
 
 pub use error::{Error, Result};
