@@ -14,6 +14,7 @@
 //! | [`merge`] | full merge, and the minimal merge for one object |
 //! | [`model`] | the types themselves, one Rust type per BTF kind |
 //! | `dwarf` (feature) | DWARF of an object, archive or program to BTF |
+//! | [`rust`] | how Rust types are named and what they look like |
 //! | [`layout`] | what the program says of its own roots, and the proof that embedded BTF agrees |
 //!
 //! Readers work on [`Btf`], makers fill a [`BtfBuf`]; [`BtfBuf::encode`] and [`Btf::parse`] lead
@@ -31,6 +32,7 @@ pub mod model;
 pub mod object;
 pub mod read;
 pub mod relo;
+pub mod rust;
 mod subset;
 pub mod write;
 

@@ -1,0 +1,275 @@
+//! Valid C identifiers for Rust's names.
+//!
+//! Three rules hold for every name that is made here: it is an ASCII identifier, it has at most
+//! [`MAX_NAME`] bytes, and no three underscores stand between other characters in it, which libbpf
+//! would take for the start of a flavor.
+
+use std::collections::BTreeSet;
+
+/// Longest name that every kernel takes (`KSYM_NAME_LEN` without its NUL).
+pub const MAX_NAME: usize = 127;
+/// Longest name of a type, so that there is room for a variant's behind it.
+pub const MAX_TYPE_NAME: usize = 79;
+
+/// Words that cannot name a member in C, or that headers define as macros.
+const RESERVED: &[&str] = &[
+    "NULL",
+    "alignas",
+    "alignof",
+    "asm",
+    "auto",
+    "bool",
+    "break",
+    "case",
+    "char",
+    "const",
+    "constexpr",
+    "continue",
+    "default",
+    "do",
+    "double",
+    "else",
+    "enum",
+    "extern",
+    "false",
+    "float",
+    "for",
+    "goto",
+    "if",
+    "inline",
+    "int",
+    "long",
+    "nullptr",
+    "register",
+    "restrict",
+    "return",
+    "short",
+    "signed",
+    "sizeof",
+    "static",
+    "static_assert",
+    "struct",
+    "switch",
+    "thread_local",
+    "true",
+    "typedef",
+    "typeof",
+    "typeof_unqual",
+    "union",
+    "unsigned",
+    "void",
+    "volatile",
+    "while",
+];
+
+/// The C identifier for one Rust identifier, without regard to its neighbours: `r#type` is `type`,
+/// `default` is `default_`, `0` (of a tuple) is `__0`, other characters than C's become their
+/// number (`ö` is `u00f6`), and `a___b` is `a_3_b`.
+#[must_use]
+pub fn identifier(name: &str) -> String {
+    let name = name.strip_prefix("r#").unwrap_or(name);
+    let mut out = String::with_capacity(name.len());
+    if name.starts_with(|c: char| c.is_ascii_digit()) {
+        out.push_str("__");
+    }
+    for c in name.chars() {
+        match c {
+            '_' | '0'..='9' | 'a'..='z' | 'A'..='Z' => out.push(c),
+            // rustc's own names: `{closure_env#0}`.
+            '{' | '}' => {}
+            _ if c.is_ascii() => out.push('_'),
+            _ => {
+                let number = format!("u{:04x}", u32::from(c));
+                out.push_str(&number);
+            }
+        }
+    }
+    if RESERVED.binary_search(&out.as_str()).is_ok() {
+        out.push('_');
+    }
+    fit(&out, MAX_NAME)
+}
+
+/// The names of the members of a struct, union or variant, given all of its Rust fields in the
+/// order of their declaration. Where two would be equal, the later gets an underscore.
+#[must_use]
+pub fn member_names<'a>(fields: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    distinct(fields.into_iter().map(identifier), BTreeSet::new())
+}
+
+/// The names of the variants of an enum, given all of them in the order of their declaration, as
+/// they stand for a member of its union and in its enumerators.
+#[must_use]
+pub fn variant_names<'a>(variants: impl IntoIterator<Item = &'a str>) -> Vec<String> {
+    let names = variants.into_iter().map(|name| {
+        let name = identifier(name);
+        // `State__first` and the like are ours.
+        if name.starts_with('_') {
+            format!("v{name}")
+        } else {
+            name
+        }
+    });
+    // `struct State__tag` would stand beside `enum State__tag`.
+    distinct(names, BTreeSet::from(["tag".to_owned()]))
+}
+
+/// Whether an enum is an ENUM: no variant holds anything, and it is not of size zero. `fields` has
+/// the number of fields of each variant; `repr` says whether a `repr` gives it a size.
+#[must_use]
+pub fn is_fieldless(fields: &[usize], repr: bool) -> bool {
+    fields.iter().all(|count| *count == 0) && (fields.len() > 1 || repr && !fields.is_empty())
+}
+
+fn distinct(names: impl Iterator<Item = String>, mut taken: BTreeSet<String>) -> Vec<String> {
+    names
+        .map(|mut name| {
+            while !taken.insert(name.clone()) {
+                name.push('_');
+            }
+            name
+        })
+        .collect()
+}
+
+/// The enumerator of a variant: `State_Idle`.
+#[must_use]
+pub fn enumerator(tag: &str, variant: &str) -> String {
+    fit(&format!("{tag}_{variant}"), MAX_NAME)
+}
+
+/// The struct of what a variant holds: `struct State__Busy`.
+#[must_use]
+pub fn variant_struct(tag: &str, variant: &str) -> String {
+    fit(&format!("{tag}__{variant}"), MAX_NAME)
+}
+
+/// The enum of the raw discriminant values of an enum with data: `enum State__tag`.
+#[must_use]
+pub fn tag_enum(tag: &str) -> String {
+    fit(&format!("{tag}__tag"), MAX_NAME)
+}
+
+/// The enumerator that says which variant has no value of its own: `State__untagged_Busy`.
+#[must_use]
+pub fn untagged(tag: &str, variant: &str) -> String {
+    fit(&format!("{tag}__untagged_{variant}"), MAX_NAME)
+}
+
+/// The enumerator of the first value that is a variant's own: `State__first`.
+#[must_use]
+pub fn first(tag: &str) -> String {
+    fit(&format!("{tag}__first"), MAX_NAME)
+}
+
+/// The enumerator of the last value that is a variant's own: `State__last`.
+#[must_use]
+pub fn last(tag: &str) -> String {
+    fit(&format!("{tag}__last"), MAX_NAME)
+}
+
+/// The name without runs of underscores, cut to `limit` bytes with a hash of all of it at the end.
+pub(super) fn fit(name: &str, limit: usize) -> String {
+    let name = without_flavor(name);
+    if name.len() <= limit {
+        return name;
+    }
+    let hash = format!("{:016x}", hash(&name));
+    let head = name
+        .get(..limit.saturating_sub(hash.len() + 1))
+        .unwrap_or_default();
+    format!("{}_{hash}", head.trim_end_matches('_'))
+}
+
+/// Writes a run of three or more underscores between other characters as its length.
+fn without_flavor(name: &str) -> String {
+    let mut out = String::with_capacity(name.len());
+    let mut rest = name;
+    while let Some(at) = rest.find('_') {
+        let (head, tail) = rest.split_at(at);
+        let after = tail.trim_start_matches('_');
+        let run = tail.len() - after.len();
+        out.push_str(head);
+        if run < 3 || after.is_empty() || out.is_empty() {
+            out.extend(std::iter::repeat_n('_', run));
+        } else {
+            out.extend(["_", &run.to_string(), "_"]);
+        }
+        rest = after;
+    }
+    out.push_str(rest);
+    out
+}
+
+/// FNV-1a: a hash that every version of this crate computes alike.
+pub(super) fn hash(text: &str) -> u64 {
+    text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_reserved_words_are_sorted() {
+        assert!(RESERVED.is_sorted());
+    }
+
+    #[test]
+    fn identifiers_become_valid_c() {
+        for (rust, c) in [
+            ("id", "id"),
+            ("r#type", "type"),
+            ("r#int", "int_"),
+            ("default", "default_"),
+            ("0", "__0"),
+            ("11", "__11"),
+            ("größe", "gru00f6u00dfe"),
+            ("a___b", "a_3_b"),
+            ("a_____b___c", "a_5_b_3_c"),
+            ("a__b", "a__b"),
+            ("___a", "___a"),
+            ("a___", "a___"),
+            ("{closure_env#0}", "closure_env_0"),
+        ] {
+            assert_eq!(identifier(rust), c, "{rust}");
+        }
+    }
+
+    /// Two members of one name would make libbpf take the first for both.
+    #[test]
+    fn neighbours_get_different_names() {
+        assert_eq!(
+            member_names(["default_", "default", "default__", "x"]),
+            ["default_", "default__", "default___", "x"]
+        );
+        assert_eq!(
+            variant_names(["tag", "_first", "int", "A"]),
+            ["tag_", "v_first", "int_", "A"]
+        );
+    }
+
+    /// A run can arise where two names meet.
+    #[test]
+    fn composed_names_have_no_flavor() {
+        assert_eq!(variant_struct("State_", "A"), "State_3_A");
+        assert_eq!(enumerator("State__", "A"), "State_3_A");
+        assert_eq!(tag_enum("State"), "State__tag");
+        assert_eq!(untagged("State", "Busy"), "State__untagged_Busy");
+    }
+
+    #[test]
+    fn long_names_are_cut_and_stay_different() {
+        let (a, b) = ("a".repeat(200) + "1", "a".repeat(200) + "2");
+        let (a, b) = (identifier(&a), identifier(&b));
+        assert_eq!((a.len(), b.len()), (MAX_NAME, MAX_NAME));
+        assert_ne!(a, b);
+        // The cut leaves no run of underscores before the hash.
+        let name = fit(&("a".repeat(100) + &"__b".repeat(30)), MAX_NAME);
+        assert!(!name.contains("___"), "{name}");
+        assert_eq!(hash(""), 0xcbf2_9ce4_8422_2325);
+        assert_eq!(hash("a"), 0xaf63_dc4c_8601_ec8c);
+    }
+}

@@ -1,0 +1,506 @@
+//! Reads a type as Rust spells it: in source, or in the names of rustc's debug information.
+
+use super::types::{Arg, Path, Type};
+
+/// Types nested deeper than this are refused; rustc's own limit for generated ones is higher, but
+/// nobody reads such a name.
+const MAX_DEPTH: u32 = 128;
+
+/// Why a text is not a type.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{text:?} is not a Rust type: {expected} expected at byte {offset}")]
+pub struct ParseError {
+    /// The text.
+    pub text: String,
+    /// Where it stops being one, in bytes.
+    pub offset: usize,
+    /// What should be there.
+    pub expected: &'static str,
+}
+
+impl Type {
+    /// Reads a type as it is written in Rust source, or as rustc writes it into debug information
+    /// (`alloc::vec::Vec<&a::State, alloc::alloc::Global>`, `a::main::{closure_env#0}`).
+    ///
+    /// Paths are taken as they stand: no `use` is followed, and only the prelude's names may stand
+    /// without their module. Array lengths and const arguments must be literals.
+    ///
+    /// # Errors
+    /// [`ParseError`].
+    pub fn parse(text: &str) -> Result<Self, ParseError> {
+        let mut parser = Parser {
+            text,
+            offset: 0,
+            depth: 0,
+        };
+        parser
+            .ty()
+            .and_then(|ty| {
+                parser.skip_space();
+                match parser.rest() {
+                    "" => Ok(ty),
+                    _ => Err("end"),
+                }
+            })
+            .map_err(|expected| ParseError {
+                text: text.to_owned(),
+                offset: parser.offset,
+                expected,
+            })
+    }
+
+    /// A type of which nothing is known but a text: what a later rustc may print.
+    #[must_use]
+    pub fn unparsed(text: &str) -> Self {
+        Self::Path(Path {
+            segments: vec![text.to_owned()],
+            args: Vec::new(),
+        })
+    }
+}
+
+/// What was expected, where it was not found.
+type Parsed<T> = Result<T, &'static str>;
+
+struct Parser<'t> {
+    text: &'t str,
+    offset: usize,
+    depth: u32,
+}
+
+impl<'t> Parser<'t> {
+    fn rest(&self) -> &'t str {
+        self.text.get(self.offset..).unwrap_or_default()
+    }
+
+    fn skip_space(&mut self) {
+        let rest = self.rest();
+        self.offset += rest.len() - rest.trim_start().len();
+    }
+
+    /// Takes a piece of punctuation.
+    fn take(&mut self, token: &str) -> bool {
+        self.skip_space();
+        let found = self.rest().starts_with(token);
+        if found {
+            self.offset += token.len();
+        }
+        found
+    }
+
+    fn expect(&mut self, token: &'static str) -> Parsed<()> {
+        if self.take(token) { Ok(()) } else { Err(token) }
+    }
+
+    /// Takes a keyword: a word that does not go on.
+    fn take_word(&mut self, word: &str) -> bool {
+        self.skip_space();
+        let found = self
+            .rest()
+            .strip_prefix(word)
+            .is_some_and(|rest| !rest.starts_with(is_word) && !rest.starts_with("::"));
+        if found {
+            self.offset += word.len();
+        }
+        found
+    }
+
+    /// Takes what goes on while `go_on` says so.
+    fn take_while(&mut self, go_on: impl Fn(char) -> bool) -> &'t str {
+        let rest = self.rest();
+        let len = rest.find(|c| !go_on(c)).unwrap_or(rest.len());
+        self.offset += len;
+        rest.get(..len).unwrap_or_default()
+    }
+
+    /// Takes a name, which may be one of rustc's own in braces.
+    fn name(&mut self) -> Parsed<&'t str> {
+        self.skip_space();
+        let rest = self.rest();
+        if rest.starts_with('{') {
+            let len = rest.find('}').ok_or("}")? + 1;
+            self.offset += len;
+            return rest.get(..len).ok_or("name");
+        }
+        if let Some(raw) = rest.strip_prefix("r#") {
+            self.offset += rest.len() - raw.len();
+        }
+        match self.take_while(is_word) {
+            name if name.starts_with(|c: char| c.is_ascii_digit()) => Err("name"),
+            "" => Err("name"),
+            name => Ok(name),
+        }
+    }
+
+    fn take_lifetime(&mut self) -> bool {
+        self.skip_space();
+        let Some(rest) = self.rest().strip_prefix('\'') else {
+            return false;
+        };
+        let name = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
+        // `'x'` is a character.
+        if name == 0 || rest.get(name..).is_some_and(|rest| rest.starts_with('\'')) {
+            return false;
+        }
+        self.offset += 1 + name;
+        true
+    }
+
+    /// Takes what a `for<'a>` binder is made of.
+    fn take_binder(&mut self) -> Parsed<()> {
+        if self.take_word("for") {
+            self.expect("<")?;
+            while self.take_lifetime() {
+                self.take(",");
+            }
+            self.expect(">")?;
+        }
+        Ok(())
+    }
+
+    fn ty(&mut self) -> Parsed<Type> {
+        if self.depth == MAX_DEPTH {
+            return Err("fewer levels");
+        }
+        self.depth += 1;
+        let ty = self.unbounded_ty();
+        self.depth -= 1;
+        ty
+    }
+
+    fn unbounded_ty(&mut self) -> Parsed<Type> {
+        if self.take("&") {
+            self.take_lifetime();
+            self.take_word("mut");
+            return Ok(Type::Ref(Box::new(self.ty()?)));
+        }
+        if self.take("*") {
+            if !self.take_word("const") && !self.take_word("mut") {
+                return Err("const or mut");
+            }
+            return Ok(Type::RawPtr(Box::new(self.ty()?)));
+        }
+        if self.take("!") {
+            return Ok(Type::Never);
+        }
+        if self.take("[") {
+            return self.array();
+        }
+        if self.take("(") {
+            return self.tuple();
+        }
+        if self.take_word("dyn") || self.take_word("impl") {
+            return self.bounds().map(Type::Dyn);
+        }
+        self.take_binder()?;
+        self.take_word("unsafe");
+        if self.take_word("extern") && self.take("\"") {
+            self.take_while(|c| c != '"');
+            self.expect("\"")?;
+        }
+        if self.take_word("fn") {
+            self.signature()?;
+            return Ok(Type::Fn);
+        }
+        let (segments, args) = self.path()?;
+        Ok(Type::path(segments, args))
+    }
+
+    /// The rest of `[T]` and `[T; N]`.
+    fn array(&mut self) -> Parsed<Type> {
+        let element = Box::new(self.ty()?);
+        if self.take("]") {
+            return Ok(Type::Slice(element));
+        }
+        self.expect(";")?;
+        self.skip_space();
+        let digits = self
+            .take_while(|c| c.is_ascii_digit() || c == '_')
+            .replace('_', "");
+        let len = digits.parse().map_err(|_| "length")?;
+        self.take_word("usize");
+        self.expect("]")?;
+        Ok(Type::Array(element, len))
+    }
+
+    /// The rest of `()`, `(T)`, `(T,)` and `(T, U)`.
+    fn tuple(&mut self) -> Parsed<Type> {
+        let mut types = Vec::new();
+        let mut commas = 0;
+        while !self.take(")") {
+            types.push(self.ty()?);
+            if self.take(",") {
+                commas += 1;
+            } else {
+                self.expect(")")?;
+                break;
+            }
+        }
+        match (types.pop(), types.is_empty(), commas) {
+            (Some(ty), true, 0) => Ok(ty),
+            (last, _, _) => {
+                types.extend(last);
+                Ok(Type::Tuple(types))
+            }
+        }
+    }
+
+    /// The bounds behind `dyn`: the name of the principal trait.
+    fn bounds(&mut self) -> Parsed<String> {
+        let mut principal: Option<String> = None;
+        loop {
+            let parenthesized = self.take("(");
+            self.take("?");
+            if !self.take_lifetime() {
+                self.take_binder()?;
+                let (segments, _) = self.path()?;
+                let name = segments.last().map_or("", String::as_str);
+                if principal.as_deref().is_none_or(is_marker) {
+                    principal = Some(name.to_owned());
+                }
+            }
+            if parenthesized {
+                self.expect(")")?;
+            }
+            if !self.take("+") {
+                return principal.ok_or("trait");
+            }
+        }
+    }
+
+    /// Parameters and result of a function pointer or of `Fn(A) -> B`.
+    fn signature(&mut self) -> Parsed<()> {
+        self.expect("(")?;
+        while !self.take(")") {
+            if !self.take("...") {
+                self.ty()?;
+            }
+            if !self.take(",") {
+                self.expect(")")?;
+                break;
+            }
+        }
+        if self.take("->") {
+            self.ty()?;
+        }
+        Ok(())
+    }
+
+    fn path(&mut self) -> Parsed<(Vec<String>, Vec<Arg>)> {
+        self.take("::");
+        let mut segments = vec![self.name()?.to_owned()];
+        let mut args = Vec::new();
+        loop {
+            if self.take("<") || self.take("::<") {
+                args = self.args()?;
+            } else if self.take("::") {
+                args.clear();
+                segments.push(self.name()?.to_owned());
+            } else if self.text_continues_with_signature() {
+                self.signature()?;
+            } else {
+                return Ok((segments, args));
+            }
+        }
+    }
+
+    /// Whether this is `Fn(A) -> B`, the only path that parentheses follow.
+    fn text_continues_with_signature(&mut self) -> bool {
+        self.skip_space();
+        self.rest().starts_with('(')
+    }
+
+    /// The rest of `<A, B>`.
+    fn args(&mut self) -> Parsed<Vec<Arg>> {
+        let mut args = Vec::new();
+        while !self.take(">") {
+            if !self.take_lifetime() {
+                args.extend(self.arg()?);
+            }
+            if !self.take(",") {
+                self.expect(">")?;
+                break;
+            }
+        }
+        Ok(args)
+    }
+
+    /// A type or const argument; `None` for an associated type (`Output = u32`).
+    fn arg(&mut self) -> Parsed<Option<Arg>> {
+        self.skip_space();
+        let rest = self.rest();
+        let start = self.offset;
+        if rest.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+            self.offset += 1;
+            self.take_while(is_word);
+        } else if rest.starts_with('\'') {
+            self.offset += 1;
+            self.take_while(|c| c != '\'' && c != '\\');
+            if self.take("\\") {
+                self.offset += 1;
+                self.take_while(|c| c != '\'');
+            }
+            self.expect("'")?;
+        } else if !self.take_word("true") && !self.take_word("false") {
+            if rest.starts_with("{CONST#") {
+                self.name()?;
+            } else {
+                let ty = self.ty()?;
+                if !self.take("=") {
+                    return Ok(Some(Arg::Type(ty)));
+                }
+                self.ty()?;
+                return Ok(None);
+            }
+        }
+        let literal = self.text.get(start..self.offset).ok_or("character")?;
+        Ok(Some(Arg::Const(literal.to_owned())))
+    }
+}
+
+fn is_word(c: char) -> bool {
+    c == '_' || c.is_alphanumeric()
+}
+
+/// Traits that only mark a trait object, and do not say what it is.
+fn is_marker(name: &str) -> bool {
+    matches!(
+        name,
+        "Send" | "Sync" | "Unpin" | "UnwindSafe" | "RefUnwindSafe"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Type {
+        Type::parse(text).unwrap()
+    }
+
+    fn user(name: &str) -> Type {
+        parse(name)
+    }
+
+    /// What the two sides spell differently must become one description.
+    #[test]
+    fn source_and_debug_information_agree() {
+        for (source, debug) in [
+            ("Vec<u8>", "alloc::vec::Vec<u8, alloc::alloc::Global>"),
+            ("&'a mut a::State", "&a::State"),
+            ("& 'static str", "&str"),
+            (
+                "Box < dyn a::Tr + Send + 'static >",
+                "alloc::boxed::Box<(dyn a::Tr + core::marker::Send), alloc::alloc::Global>",
+            ),
+            ("std::num::NonZeroU32", "core::num::nonzero::NonZero<u32>"),
+            (
+                "std::sync::atomic::Atomic<u32>",
+                "core::sync::atomic::AtomicU32",
+            ),
+            (
+                "std::sync::Mutex<u8>",
+                "std::sync::poison::mutex::Mutex<u8>",
+            ),
+            (
+                "std::collections::HashMap<u8, a::B>",
+                "std::collections::hash::map::HashMap<u8, a::B, std::hash::random::RandomState, alloc::alloc::Global>",
+            ),
+            (
+                "Option<fn(u8) -> bool>",
+                "core::option::Option<unsafe extern \"C\" fn(i32, ...)>",
+            ),
+            (
+                "Box<dyn Fn(u32) -> u32>",
+                "alloc::boxed::Box<dyn core::ops::function::Fn<(u32), Output=u32>, alloc::alloc::Global>",
+            ),
+            (
+                "Box<dyn for<'a> Fn(&'a str)>",
+                "alloc::boxed::Box<dyn core::ops::function::Fn<(&str), Output=()>, alloc::alloc::Global>",
+            ),
+            ("Ref<'a, 4, -1>", "Ref<4, -1>"),
+            ("*const [u16]", "*mut [u16]"),
+            ("(u8,)", "(u8,)"),
+            ("a::r#default", "a::default"),
+            ("[u8; 1_024]", "[u8; 1024]"),
+        ] {
+            assert_eq!(parse(source), parse(debug), "{source}");
+        }
+    }
+
+    #[test]
+    fn the_shapes_of_types_are_read() {
+        assert_eq!(parse("()"), Type::UNIT);
+        assert_eq!(parse("(u8)"), Type::U8);
+        assert_eq!(parse("(u8,)"), Type::Tuple(vec![Type::U8]));
+        assert_eq!(parse("!"), Type::Never);
+        assert_eq!(
+            parse("[[u8; 3]; 2]"),
+            Type::Array(Box::new(Type::Array(Box::new(Type::U8), 3)), 2)
+        );
+        assert_eq!(
+            parse("&&mut *const u8"),
+            Type::Ref(Box::new(Type::Ref(Box::new(Type::RawPtr(Box::new(
+                Type::U8
+            ))))))
+        );
+        assert_eq!(
+            parse("dyn Send + core::any::Any"),
+            Type::Dyn("Any".to_owned())
+        );
+        assert_eq!(parse("dyn Send"), Type::Dyn("Send".to_owned()));
+        assert_eq!(
+            parse("a::G<5, true, 'x', {CONST#d047}, '\\'', u8>"),
+            Type::path(
+                vec!["a".to_owned(), "G".to_owned()],
+                ["5", "true", "'x'", "{CONST#d047}", "'\\''"]
+                    .map(|text| Arg::Const(text.to_owned()))
+                    .into_iter()
+                    .chain([Arg::Type(Type::U8)])
+                    .collect()
+            )
+        );
+        let Type::Path(path) = user("a::main::{closure_env#0}<a::T>") else {
+            panic!("no path");
+        };
+        assert_eq!(path.segments(), ["a", "main", "{closure_env#0}"]);
+        assert_eq!(path.args(), [Arg::Type(user("a::T"))]);
+    }
+
+    /// A keyword is one only as a whole word: these are names.
+    #[test]
+    fn names_that_begin_like_keywords_are_names() {
+        for name in [
+            "dynamic",
+            "fnord",
+            "mutable",
+            "format::dyn_",
+            "externs",
+            "unsafer",
+            "größe",
+        ] {
+            assert!(matches!(parse(name), Type::Path(_)), "{name}");
+        }
+        assert!(matches!(parse("&mutable"), Type::Ref(_)));
+    }
+
+    #[test]
+    fn other_text_is_refused_with_its_place() {
+        for (text, offset) in [
+            ("", 0),
+            ("Vec<u8", 6),
+            ("Vec<u8>>", 7),
+            ("[u8; N]", 5),
+            ("&", 1),
+            ("*u8", 1),
+            ("a::", 3),
+            ("9lives", 6),
+            ("{closure", 0),
+            ("G<'", 3),
+        ] {
+            assert_eq!(Type::parse(text).unwrap_err().offset, offset, "{text}");
+        }
+        let deep = "&".repeat(100_000) + "u8";
+        assert!(Type::parse(&deep).is_err());
+    }
+}
