@@ -12,6 +12,7 @@
 //! | [`object`] | [`BpfObject`]: local types, functions and relocations of a BPF object |
 //! | [`relo`] | every CO-RE relocation decided as libbpf would decide it, and checked |
 //! | [`merge`] | full merge, and the minimal merge for one object |
+//! | [`c`] | prints BTF as a C header |
 //! | [`model`] | the types themselves, one Rust type per BTF kind |
 //! | `dwarf` (feature) | DWARF of an object, archive or program to BTF |
 //! | [`rust`] | how Rust types are named and what they look like |
@@ -21,6 +22,7 @@
 //! from one to the other.
 #![forbid(unsafe_code)]
 
+pub mod c;
 #[cfg(feature = "dwarf")]
 pub mod dwarf;
 pub mod elf;
