@@ -1,0 +1,258 @@
+/* SPDX-License-Identifier: MIT OR Apache-2.0 */
+/*
+ * What a BPF program needs besides the application's types: kernel integers, map types and flags,
+ * registers, libbpf's headers, and macros that read the application's memory.
+ *
+ * A program that wants kernel types includes "vmlinux.h" before this file; one that does not needs
+ * no kernel headers at all.
+ */
+#ifndef CORE_BPF_H
+#define CORE_BPF_H
+
+#if !defined(__VMLINUX_H__) && !defined(__LINUX_BPF_H__)
+#include "core_prelude.bpf.h"
+#endif
+
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_tracing.h>
+#include <bpf/bpf_core_read.h>
+
+/*
+ * Reading the application's memory
+ * --------------------------------
+ * Every macro takes where, how wide and whether signed from the application that is traced, not
+ * from the header that the program was compiled with. A field that was widened, narrowed, changed
+ * its sign, became a bitfield or moved into another struct or union is read right.
+ *
+ *   core_read(ptr, field)                   value of an integer, bool or enum, as 64 bits
+ *   core_read_ptr(ptr, field)               value of a pointer
+ *   core_read_str(dst, size, ptr, field)    string, of a char array or behind a char pointer
+ *   core_read_bytes(dst, size, ptr, field)  bytes of an array of bytes
+ *   core_read_elem(ptr, array, i)           element of an array of integers in a struct
+ *   core_at(first, i)                       pointer to element i of structs that begin at `first`
+ *
+ * `field` may go through embedded structs (`a.b`) and constant indices (`a[2].b`). Up to 6 fields
+ * follow pointers, as with BPF_CORE_READ: core_read(conn, peer, port) is conn->peer->port.
+ *
+ * core_read, core_read_ptr and core_read_elem give 0 when memory cannot be read. These return 0 or
+ * a negative error, and store the value:
+ *
+ *   core_read_into(&value, ptr, field)
+ *   core_read_ptr_into(&pointer, ptr, field)
+ *   core_read_elem_into(&value, ptr, array, i)
+ *
+ * core_read_str and core_read_bytes return how many bytes they stored (the string's NUL included)
+ * or a negative error.
+ *
+ * A uprobe cannot read a page that is not in memory. A sleepable program (SEC("uprobe.s")) can:
+ * define CORE_SLEEPABLE before including this file. core_read_str stays as it is.
+ */
+#ifdef CORE_SLEEPABLE
+#define ___core_fetch bpf_copy_from_user
+#else
+#define ___core_fetch bpf_probe_read_user
+#endif
+
+/* errno values that the macros return themselves. */
+#define ___CORE_ERANGE 34
+#define ___CORE_E2BIG 7
+
+#define ___core_info(ptr, field, what) __builtin_preserve_field_info((ptr)->field, BPF_FIELD_##what)
+
+/* Where the first byte of a value of `size` bytes belongs in a zeroed 64-bit integer. */
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+#define ___core_low(value, size) ((void *)(value))
+#else
+#define ___core_low(value, size) ((void *)(value) + (8 - (size)))
+#endif
+
+/*
+ * `field` ends in an index. libbpf relocates only the place and the size of an array's element, so
+ * its sign is the one that the header has; the loader refuses when that differs.
+ */
+#define ___core_is_element(field) (#field[sizeof(#field) - 2] == ']')
+
+/* 1 for a signed integer, 0 for all else; an operand of _Generic is not evaluated. */
+#define ___core_is_signed(value) _Generic((value),					\
+	char: (char)-1 < 0, signed char: 1, short: 1, int: 1, long: 1, long long: 1,	\
+	default: 0)
+
+/* The 64-bit type of the same sign. */
+#define ___core_wide(value) __typeof__(_Generic((value),				\
+	char: 0LL, signed char: 0LL, short: 0LL, int: 0LL, long: 0LL, long long: 0LL,	\
+	default: 0ULL))
+
+/* Widens the `size` bytes at the low end of `value` to 64 bits. */
+#define ___core_extend(value, size, is_signed) ({					\
+	unsigned int ___core_shift = 64 - 8 * (size);					\
+	(is_signed) ? (__u64)((__s64)((value) << ___core_shift) >> ___core_shift)	\
+		    : (value) << ___core_shift >> ___core_shift;			\
+})
+
+#define ___core_int(dst, ptr, field) ({							\
+	__u64 ___core_v = 0;								\
+	long ___core_rc = ___core_fetch(						\
+		___core_low(&___core_v, ___core_info(ptr, field, BYTE_SIZE)),		\
+		___core_info(ptr, field, BYTE_SIZE),					\
+		(const void *)(ptr) + ___core_info(ptr, field, BYTE_OFFSET));		\
+	if (___core_is_element(field)) {						\
+		___core_v = ___core_extend(___core_v,					\
+					   ___core_info(ptr, field, BYTE_SIZE),		\
+					   ___core_is_signed((ptr)->field));		\
+	} else {									\
+		___core_v <<= ___core_info(ptr, field, LSHIFT_U64);			\
+		if (___core_info(ptr, field, SIGNED))					\
+			___core_v = (__s64)___core_v >>					\
+				    ___core_info(ptr, field, RSHIFT_U64);		\
+		else									\
+			___core_v >>= ___core_info(ptr, field, RSHIFT_U64);		\
+	}										\
+	*(dst) = ___core_rc ? 0 : ___core_v;						\
+	___core_rc;									\
+})
+
+#define ___core_read_into1(dst, ptr, field) ({						\
+	__auto_type ___core_p = (ptr);							\
+	___core_int(dst, ___core_p, field);						\
+})
+#define ___core_read1(ptr, field) ({							\
+	__auto_type ___core_p = (ptr);							\
+	___core_wide(___core_p->field) ___core_r;					\
+	(void)___core_int(&___core_r, ___core_p, field);				\
+	___core_r;									\
+})
+
+/* The comma makes an rvalue of the field, whose type has no `const` of its own. */
+#define ___core_read_ptr_into1(dst, ptr, field) ({					\
+	__auto_type ___core_p = (ptr);							\
+	___core_must_be_pointer(___core_p->field);					\
+	__u64 ___core_v = 0;								\
+	long ___core_rc = ___core_fetch(						\
+		___core_low(&___core_v, ___core_info(___core_p, field, BYTE_SIZE)),	\
+		___core_info(___core_p, field, BYTE_SIZE),				\
+		(const void *)___core_p + ___core_info(___core_p, field, BYTE_OFFSET));	\
+	*(dst) = (__typeof__(((void)0, ___core_p->field)))				\
+		(unsigned long)(___core_rc ? 0 : ___core_v);				\
+	___core_rc;									\
+})
+#define ___core_read_ptr1(ptr, field) ({						\
+	__auto_type ___core_q = (ptr);							\
+	__typeof__(((void)0, ___core_q->field)) ___core_r;				\
+	(void)___core_read_ptr_into1(&___core_r, ___core_q, field);			\
+	___core_r;									\
+})
+
+#define ___core_is_array(value)								\
+	(!__builtin_types_compatible_p(__typeof__(value), __typeof__(((void)0, value))))
+#define ___core_must_be_pointer(value)							\
+	_Static_assert(__builtin_classify_type(value) == 5 && !___core_is_array(value),	\
+		       "core_read_ptr: the field is not a pointer; an embedded struct "	\
+		       "or array is at &ptr->field")
+
+/* One byte more than the array has, for the NUL that the helper adds to a full array. */
+#define ___core_read_str1(dst, size, ptr, field) ({					\
+	__auto_type ___core_p = (ptr);							\
+	_Static_assert(sizeof(*___core_p->field) == 1,					\
+		       "core_read_str: the field is no array of char and no char *");	\
+	__u32 ___core_n = (size);							\
+	const void *___core_s;								\
+	long ___core_rc = 0;								\
+	if (___core_is_array(___core_p->field)) {					\
+		___core_s = (const void *)___core_p +					\
+			    ___core_info(___core_p, field, BYTE_OFFSET);		\
+		if (___core_n > ___core_info(___core_p, field, BYTE_SIZE) + 1)		\
+			___core_n = ___core_info(___core_p, field, BYTE_SIZE) + 1;	\
+	} else {									\
+		__u64 ___core_v = 0;							\
+		___core_rc = ___core_fetch(						\
+			___core_low(&___core_v, ___core_info(___core_p, field, BYTE_SIZE)), \
+			___core_info(___core_p, field, BYTE_SIZE),			\
+			(const void *)___core_p +					\
+				___core_info(___core_p, field, BYTE_OFFSET));		\
+		___core_s = (const void *)(unsigned long)___core_v;			\
+	}										\
+	___core_rc ? ___core_rc : bpf_probe_read_user_str((dst), ___core_n, ___core_s);	\
+})
+
+#define core_read_bytes(dst, size, ptr, field) ({					\
+	__auto_type ___core_p = (ptr);							\
+	_Static_assert(___core_is_array(___core_p->field) &&				\
+			       sizeof(*___core_p->field) == 1,				\
+		       "core_read_bytes: the field is no array of bytes");		\
+	__u32 ___core_n = (size);							\
+	if (___core_n > ___core_info(___core_p, field, BYTE_SIZE))			\
+		___core_n = ___core_info(___core_p, field, BYTE_SIZE);			\
+	long ___core_rc = ___core_fetch((dst), ___core_n,				\
+		(const void *)___core_p + ___core_info(___core_p, field, BYTE_OFFSET));	\
+	___core_rc ? ___core_rc : (long)___core_n;					\
+})
+
+/* A flexible array has no size and is not checked. */
+#define core_read_elem_into(dst, ptr, array, i) ({					\
+	__auto_type ___core_p = (ptr);							\
+	__u64 ___core_i = (i), ___core_v = 0;						\
+	__u32 ___core_size = ___core_info(___core_p, array[0], BYTE_SIZE);		\
+	__u32 ___core_all = ___core_info(___core_p, array, BYTE_SIZE);			\
+	long ___core_rc = -___CORE_ERANGE;						\
+	if (!___core_all || (___core_i < ___core_all &&					\
+			     ___core_i * ___core_size < ___core_all)) {			\
+		___core_rc = ___core_fetch(						\
+			___core_low(&___core_v, ___core_info(___core_p, array[0], BYTE_SIZE)), \
+			___core_info(___core_p, array[0], BYTE_SIZE),			\
+			(const void *)___core_p +					\
+				___core_info(___core_p, array, BYTE_OFFSET) +		\
+				___core_i * ___core_size);				\
+		___core_v = ___core_extend(___core_v, ___core_size,			\
+					   ___core_is_signed(___core_p->array[0]));	\
+	}										\
+	*(dst) = ___core_rc ? 0 : ___core_v;						\
+	___core_rc;									\
+})
+#define core_read_elem(ptr, array, i) ({						\
+	__auto_type ___core_q = (ptr);							\
+	___core_wide(___core_q->array[0]) ___core_r;					\
+	(void)core_read_elem_into(&___core_r, ___core_q, array, i);			\
+	___core_r;									\
+})
+
+/* NULL when the application does not have the type: a read of it then fails. */
+#define core_at(first, i) ({								\
+	__auto_type ___core_p = (first);						\
+	__u64 ___core_size = bpf_core_type_size(__typeof__(*___core_p));		\
+	___core_size ? (__typeof__(___core_p))						\
+			((unsigned long)___core_p + (unsigned long)(i) * ___core_size)	\
+		     : (__typeof__(___core_p))0;					\
+})
+
+/* Chains of pointers: all fields but the last are pointers that are followed. */
+#define ___core_pick(name, _1, _2, _3, _4, _5, _6, n, ...) name##n
+#define ___core_by_count(name, ...) ___core_pick(name, __VA_ARGS__, 6, 5, 4, 3, 2, 1, 0)
+
+#define ___core_last1(a) a
+#define ___core_last2(a, b) b
+#define ___core_last3(a, b, c) c
+#define ___core_last4(a, b, c, d) d
+#define ___core_last5(a, b, c, d, e) e
+#define ___core_last6(a, b, c, d, e, f) f
+#define ___core_last(...) ___core_by_count(___core_last, __VA_ARGS__)(__VA_ARGS__)
+
+#define ___core_from1(p, a) p
+#define ___core_from2(p, a, b) ___core_read_ptr1(p, a)
+#define ___core_from3(p, a, b, c) ___core_read_ptr1(___core_from2(p, a, b), b)
+#define ___core_from4(p, a, b, c, d) ___core_read_ptr1(___core_from3(p, a, b, c), c)
+#define ___core_from5(p, a, b, c, d, e) ___core_read_ptr1(___core_from4(p, a, b, c, d), d)
+#define ___core_from6(p, a, b, c, d, e, f) ___core_read_ptr1(___core_from5(p, a, b, c, d, e), e)
+#define ___core_from(p, ...) ___core_by_count(___core_from, __VA_ARGS__)(p, __VA_ARGS__)
+
+#define core_read(ptr, ...)								\
+	___core_read1(___core_from(ptr, __VA_ARGS__), ___core_last(__VA_ARGS__))
+#define core_read_into(dst, ptr, ...)							\
+	___core_read_into1(dst, ___core_from(ptr, __VA_ARGS__), ___core_last(__VA_ARGS__))
+#define core_read_ptr(ptr, ...)								\
+	___core_read_ptr1(___core_from(ptr, __VA_ARGS__), ___core_last(__VA_ARGS__))
+#define core_read_ptr_into(dst, ptr, ...)						\
+	___core_read_ptr_into1(dst, ___core_from(ptr, __VA_ARGS__), ___core_last(__VA_ARGS__))
+#define core_read_str(dst, size, ptr, ...)						\
+	___core_read_str1(dst, size, ___core_from(ptr, __VA_ARGS__), ___core_last(__VA_ARGS__))
+
+#endif /* CORE_BPF_H */
