@@ -124,16 +124,13 @@ pub fn extract(data: &[u8], options: &Options) -> Result<Extraction, Error> {
         return Err(Error::NoSuchRoot { name });
     }
     if !options.roots.is_empty() {
-        let mut marks = Marks::new(&out.btf);
-        for (id, ty) in out.btf.iter() {
+        let wanted = |ty: &Type| {
             let name = out.btf.name(ty.name());
-            if is_definition(ty) && options.roots.iter().any(|root| root == name) {
-                marks.add(&out.btf, id, Through::References);
-            }
-        }
-        let mut kept = BtfBuf::new();
-        move_marked(out.btf, &marks, &mut kept)?;
-        out.btf = kept;
+            is_definition(ty) && options.roots.iter().any(|root| root == name)
+        };
+        let roots = out.btf.iter().filter(|(_, ty)| wanted(ty));
+        let roots: Vec<_> = roots.map(|(id, _)| id).collect();
+        out.btf = out.btf.closure(roots)?;
     }
     Ok(out)
 }
