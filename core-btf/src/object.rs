@@ -131,6 +131,14 @@ impl<'a> BpfObject<'a> {
         &self.relocations
     }
 
+    /// Forgets the relocations of functions that `keep` does not keep, such as programs that will
+    /// not be loaded: libbpf leaves those as they are.
+    pub fn retain_functions(&mut self, mut keep: impl FnMut(&Function<'a>) -> bool) {
+        let kept: Vec<bool> = self.functions.iter().map(&mut keep).collect();
+        self.relocations
+            .retain(|relocation| kept.get(relocation.function) == Some(&true));
+    }
+
     /// The function that a relocation belongs to.
     #[must_use]
     pub fn function(&self, relocation: &Relocation<'_>) -> Option<&Function<'a>> {
