@@ -1,1 +1,40 @@
-//! The runtime that ships.
+//! What ships: finds the application's types, relocates BPF programs against them and the running
+//! kernel's, loads and attaches them.
+//!
+//! | item | what it is |
+//! | --- | --- |
+//! | [`TypeInfo`] | the BTF of this program, of another, or of a file |
+//! | [`embed!`] | the crate's own BTF and skeletons, from what core-build prepared |
+//! | [`Loader`], [`Opened`] | relocates and loads the BPF programs of a skeleton |
+//! | [`Uprobe`], [`Attached`] | a probe on a function, and the guard that detaches it |
+//! | [`RingBuffer`] | typed events from a BPF program |
+//! | [`Error`] | what can go wrong, with what to do about it |
+//!
+//! Nothing here prints: libbpf's log goes to `tracing`, under the target `libbpf`.
+#![deny(unsafe_code)]
+
+mod elf;
+mod error;
+mod events;
+mod job;
+mod kernel;
+mod loader;
+mod log;
+mod memfd;
+mod near;
+mod place;
+mod privilege;
+mod sys;
+mod type_info;
+mod uprobe;
+
+pub use bytemuck;
+pub use core_btf::relo::Row;
+pub use core_macros::{bpf_traceable, embed};
+pub use error::{Error, Result};
+pub use events::RingBuffer;
+pub use libbpf_rs;
+pub use loader::{BpfObject, Loader, Opened, OpenedObject};
+pub use privilege::{Capability, Missing};
+pub use type_info::TypeInfo;
+pub use uprobe::{Attached, Uprobe};

@@ -1,0 +1,225 @@
+//! The work on one object: what it is relocated against, and why it does not load.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use core_btf::merge::targeted;
+use core_btf::object::BpfObject;
+use core_btf::relo::{Row, Sources, check};
+use libbpf_rs::{ErrorKind, ObjectBuilder, OpenObject, ProgramAttachType, ProgramType};
+
+use crate::error::{Error, Result};
+use crate::loader::Context;
+use crate::memfd::TargetBtf;
+use crate::privilege::Missing;
+use crate::{log, uprobe};
+
+/// Sections whose programs libbpf would attach as perf events only, and cannot attach on its own,
+/// as they name no target. A program that names one is left to libbpf's automatic attachment.
+const BARE_UPROBES: [&str; 4] = ["uprobe", "uprobe.s", "uretprobe", "uretprobe.s"];
+
+/// The section of functions that programs call.
+const SUBPROGRAMS: &str = ".text";
+
+/// What a verifier log has where a program reaches an instruction that could not be relocated: the
+/// first where libbpf has edited the log, the second as the kernel puts it.
+const POISON: [&str; 2] = ["invalid CO-RE relocation", "unknown#195896080"];
+
+/// One object on its way from bytes to loaded programs.
+#[derive(Debug)]
+pub(crate) struct Job {
+    context: Arc<Context>,
+    object: Cow<'static, [u8]>,
+    /// What libbpf relocates against; none for an object without relocations, for which libbpf
+    /// opens no BTF at all.
+    target: Option<TargetBtf>,
+    /// What programs ask for that does not exist; harmless in code that is not reached.
+    missing: Vec<Row>,
+}
+
+impl Job {
+    /// Prepares `builder` for opening `object`.
+    pub(crate) fn new(
+        context: &Arc<Context>,
+        object: Cow<'static, [u8]>,
+        builder: &mut ObjectBuilder,
+    ) -> Result<Self> {
+        let relocates = match BpfObject::parse(&object) {
+            Ok(parsed) => parsed.needs().any,
+            // Compiled without -g: nothing in it can be relocated.
+            Err(core_btf::Error::NoBtf) => false,
+            Err(error) => return Err(Error::Object(error)),
+        };
+        let target = if relocates {
+            let target = TargetBtf::create()?;
+            builder
+                .btf_custom_path(target.path())
+                .map_err(|source| Error::Libbpf {
+                    operation: "naming the target BTF".into(),
+                    log: String::new(),
+                    source,
+                })?;
+            Some(target)
+        } else {
+            None
+        };
+        Ok(Self {
+            context: Arc::clone(context),
+            object,
+            target,
+            missing: Vec::new(),
+        })
+    }
+
+    pub(crate) fn object(&self) -> &[u8] {
+        &self.object
+    }
+
+    /// Checks the programs that are to be loaded and makes what libbpf relocates them against.
+    pub(crate) fn relocate(&mut self, object: &mut OpenObject) -> Result<()> {
+        set_attach_types(object);
+        let Some(target) = &self.target else {
+            return Ok(());
+        };
+        let left_out: Vec<_> = object
+            .progs()
+            .filter(|program| !program.autoload())
+            .map(|program| program.name())
+            .collect();
+        let mut parsed = BpfObject::parse(&self.object).map_err(Error::Object)?;
+        parsed.retain_functions(|function| !left_out.iter().any(|name| *name == function.name));
+        let app: Vec<_> = self.context.app.blobs().collect();
+        let kernel = if parsed.needs().kernel {
+            vec![self.context.kernel.get()?]
+        } else {
+            Vec::new()
+        };
+        let sources = Sources {
+            app: &app,
+            kernel: &kernel,
+        };
+        let rows = check(&parsed, &sources).map_err(Error::Object)?;
+        let (refused, passed) = rows
+            .into_iter()
+            .partition::<Vec<_>, _>(|row| row.outcome.is_refused());
+        if !refused.is_empty() {
+            return Err(Error::Relocation {
+                origin: self.origin(),
+                rows: refused,
+            });
+        }
+        let btf = targeted(&parsed, &sources).map_err(|source| Error::Merge {
+            origin: self.origin(),
+            source,
+        })?;
+        target.fill(&btf)?;
+        self.missing = passed;
+        self.missing.retain(|row| row.outcome.is_missing());
+        Ok(())
+    }
+
+    fn origin(&self) -> String {
+        match self.context.app.origin() {
+            "" => "the application, of which none are given,".into(),
+            origin => origin.into(),
+        }
+    }
+
+    /// Runs libbpf's load and explains its failure.
+    pub(crate) fn load<T>(self, load: impl FnOnce() -> libbpf_rs::Result<T>) -> Result<T> {
+        let (loaded, log) = log::capture(load);
+        loaded.map_err(|source| self.explain(log, source))
+    }
+
+    /// Why libbpf could not load, from what it said meanwhile.
+    fn explain(self, log: String, source: libbpf_rs::Error) -> Error {
+        if let Some((program, verdict)) = verdict(&log) {
+            let origin = self.origin();
+            let program = program.to_owned();
+            let is_poison = POISON.iter().any(|mark| verdict.contains(mark));
+            // Of what is missing, the verifier met some: subprograms count for any program.
+            let mut rows = self.missing;
+            rows.retain(|row| row.function == program || row.section == SUBPROGRAMS);
+            return if is_poison && !rows.is_empty() {
+                Error::Unsatisfied {
+                    program,
+                    origin,
+                    rows,
+                    source,
+                }
+            } else {
+                Error::Rejected {
+                    program,
+                    log: verdict.to_owned(),
+                    source,
+                }
+            };
+        }
+        if source.kind() == ErrorKind::PermissionDenied {
+            return Error::Privilege {
+                operation: "loading BPF programs".into(),
+                missing: Missing::to_load(),
+                source,
+            };
+        }
+        Error::Libbpf {
+            operation: "loading the BPF object".into(),
+            log,
+            source,
+        }
+    }
+}
+
+/// Makes uprobe programs attachable through multi-uprobe links where the kernel has them.
+fn set_attach_types(object: &mut OpenObject) {
+    for mut program in object.progs_mut() {
+        let bare = BARE_UPROBES
+            .iter()
+            .any(|section| program.section() == *section);
+        if bare
+            && program.autoload()
+            && matches!(program.prog_type(), ProgramType::Kprobe)
+            && uprobe::multi_is_supported()
+        {
+            program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
+        }
+    }
+}
+
+/// The program that the verifier rejected, and its log, which libbpf prints between two marks.
+fn verdict(log: &str) -> Option<(&str, &str)> {
+    const BEGIN: &str = "': -- BEGIN PROG LOAD LOG --\n";
+    const END: &str = "-- END PROG LOAD LOG --";
+    let (before, after) = log.split_once(BEGIN)?;
+    let (_, program) = before.rsplit_once("prog '")?;
+    let (verdict, _) = after.split_once(END)?;
+    Some((program, verdict.trim_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_verifiers_log_is_found_in_libbpfs() {
+        let log = "libbpf: prog 'first': BPF program load failed: Permission denied\n\
+                   libbpf: prog 'first': -- BEGIN PROG LOAD LOG --\n\
+                   0: R1=ctx() R10=fp0\n\
+                   R1 invalid mem access 'scalar'\n\
+                   processed 5 insns\n\
+                   -- END PROG LOAD LOG --\n\
+                   libbpf: prog 'first': failed to load: -13\n";
+        let (program, verdict) = verdict(log).unwrap();
+        assert_eq!(program, "first");
+        assert!(verdict.starts_with("0: R1=ctx()"), "{verdict}");
+        assert!(verdict.ends_with("processed 5 insns"), "{verdict}");
+    }
+
+    #[test]
+    fn a_log_without_a_verdict_has_none() {
+        assert_eq!(
+            verdict("libbpf: Error in bpf_object__probe_loading(): -EPERM\n"),
+            None
+        );
+    }
+}

@@ -1,0 +1,231 @@
+//! Where the application's BTF comes from.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::Read as _;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+
+use core_btf::{Btf, layout};
+
+use crate::elf::Elf;
+use crate::error::{Error, Result};
+
+/// Most bytes of BTF that are read from a file. The format itself ends at 16 MiB of names and, in
+/// the kernel, a million types.
+const MAX_BTF_BYTES: u64 = 256 << 20;
+
+/// The types of the application that is traced, as BTF.
+///
+/// It may consist of several blobs: in a linked binary the pieces of several crates stand one
+/// after the other in one `.BTF` section. All of them have been checked for their shape; what they
+/// say is checked where it is used.
+#[derive(Clone, Debug)]
+pub struct TypeInfo {
+    /// What errors call the bytes.
+    origin: String,
+    bytes: Cow<'static, [u8]>,
+    blobs: Vec<Range<usize>>,
+}
+
+impl TypeInfo {
+    /// The types of this program: the `.BTF` section that `embed!()` put into its binary.
+    ///
+    /// # Errors
+    /// [`Error::NoTypeInfo`], [`Error::MalformedBtf`], [`Error::Io`] when `/proc` is not mounted,
+    /// [`Error::Layout`] when the types are not those that the program was compiled with.
+    pub fn this_program() -> Result<Self> {
+        Self::from_file("/proc/self/exe")
+    }
+
+    /// The types of the program that process `pid` runs, in whatever mount namespace, deleted or
+    /// not.
+    ///
+    /// # Errors
+    /// As [`TypeInfo::from_file`]; looking at another user's process needs `CAP_SYS_PTRACE`.
+    pub fn of_process(pid: u32) -> Result<Self> {
+        Self::from_file(format!("/proc/{pid}/exe"))
+    }
+
+    /// The types that a file describes: a BTF file, or an ELF file with a `.BTF` section.
+    #[cfg_attr(
+        feature = "dwarf",
+        doc = "An ELF file without one is described by its DWARF debug information."
+    )]
+    ///
+    /// # Errors
+    /// [`Error::NoTypeInfo`], [`Error::MalformedBtf`], [`Error::MalformedElf`], [`Error::Io`].
+    pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let io = |action| {
+            move |source| Error::Io {
+                action,
+                path: path.to_path_buf(),
+                source,
+            }
+        };
+        let mut file = File::open(path).map_err(io("open"))?;
+        let mut magic = Vec::new();
+        file.by_ref()
+            .take(4)
+            .read_to_end(&mut magic)
+            .map_err(io("read"))?;
+        if magic == *b"\x7fELF" {
+            return Self::from_elf(path);
+        }
+        let mut bytes = magic;
+        file.take(MAX_BTF_BYTES)
+            .read_to_end(&mut bytes)
+            .map_err(io("read"))?;
+        Self::new(display(path), 0, bytes.into())
+    }
+
+    fn from_elf(path: &Path) -> Result<Self> {
+        let elf = Elf::open(path)?;
+        let Some(section) = elf.section(".BTF") else {
+            return from_debug_info(path);
+        };
+        let bytes = elf.data(section)?;
+        let types = Self::new(display(path), section.offset, bytes.into())?;
+        types.prove(&elf)?;
+        Ok(types)
+    }
+
+    /// Compares the types with what the compiler itself said of their layout.
+    fn prove(&self, elf: &Elf) -> Result<()> {
+        let Some(section) = elf.section(layout::SECTION) else {
+            return Ok(());
+        };
+        let records = elf.data(section)?;
+        let blobs: Vec<_> = self.blobs().collect();
+        let proved = match layout::records(&records) {
+            Ok(records) => layout::verify(&records, &blobs),
+            Err(malformed) => Err(malformed.into()),
+        };
+        proved.map_err(|source| Error::Layout {
+            file: self.origin.clone().into(),
+            source,
+        })
+    }
+
+    /// The types that these bytes describe: one BTF blob, or several one after the other.
+    ///
+    /// # Errors
+    /// [`Error::MalformedBtf`].
+    pub fn from_bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self> {
+        Self::new("the given bytes".into(), 0, bytes.into())
+    }
+
+    /// No types at all, for objects that read only the kernel's.
+    #[must_use]
+    pub const fn none() -> Self {
+        Self {
+            origin: String::new(),
+            bytes: Cow::Borrowed(&[]),
+            blobs: Vec::new(),
+        }
+    }
+
+    /// Checks the blobs in `bytes`, which stand at `offset` of their file.
+    fn new(origin: String, offset: u64, bytes: Cow<'static, [u8]>) -> Result<Self> {
+        let mut blobs = Vec::new();
+        let mut start = 0;
+        loop {
+            let rest = bytes.get(start..).unwrap_or_default();
+            match Btf::parse_prefix(rest) {
+                Ok((_, len)) => {
+                    blobs.push(start..start + len);
+                    start += len;
+                }
+                Err(source) => {
+                    return Err(Error::MalformedBtf {
+                        origin,
+                        offset: offset + start as u64,
+                        source,
+                    });
+                }
+            }
+            // The linker aligns each blob; what it pads with is zero, which starts no blob.
+            let rest = bytes.get(start..).unwrap_or_default();
+            match rest.iter().position(|&byte| byte != 0) {
+                Some(padding) => start += padding,
+                None => break,
+            }
+        }
+        Ok(Self {
+            origin,
+            bytes,
+            blobs,
+        })
+    }
+
+    /// The blobs, in the order of the file.
+    pub fn blobs(&self) -> impl Iterator<Item = Btf<'_>> {
+        self.blobs
+            .iter()
+            .filter_map(|range| self.bytes.get(range.clone()))
+            .filter_map(|blob| Btf::parse(blob).ok())
+    }
+
+    /// What the types are of, for messages: a path, mostly.
+    #[must_use]
+    pub fn origin(&self) -> &str {
+        &self.origin
+    }
+}
+
+#[cfg(not(feature = "dwarf"))]
+fn from_debug_info(path: &Path) -> Result<TypeInfo> {
+    Err(Error::NoTypeInfo {
+        file: resolve(path),
+        hint: "build it with core-build and `core_runtime::embed!()`, name a BTF file made from \
+               it, or read its debug information with core-runtime's feature `dwarf`",
+    })
+}
+
+/// The types that DWARF describes, as BTF.
+#[cfg(feature = "dwarf")]
+fn from_debug_info(path: &Path) -> Result<TypeInfo> {
+    use core_btf::dwarf;
+
+    let data = std::fs::read(path).map_err(|source| Error::Io {
+        action: "read",
+        path: path.to_path_buf(),
+        source,
+    })?;
+    let options = dwarf::Options {
+        // Programs read data; a relocation never names a function.
+        functions: false,
+        ..dwarf::Options::default()
+    };
+    let failed = |source| Error::DebugInfo {
+        file: resolve(path),
+        source,
+    };
+    let extraction = dwarf::extract(&data, &options).map_err(failed)?;
+    for warning in &extraction.warnings {
+        tracing::debug!(file = %path.display(), "{warning}");
+    }
+    let bytes = extraction
+        .btf
+        .encode(extraction.endian)
+        .map_err(|source| Error::MalformedBtf {
+            origin: display(path),
+            offset: 0,
+            source,
+        })?;
+    TypeInfo::new(display(path), 0, bytes.into())
+}
+
+/// What a path stands for: the magic links of `/proc` say nothing to who reads an error.
+fn resolve(path: &Path) -> PathBuf {
+    if path.starts_with("/proc") {
+        std::fs::read_link(path).unwrap_or_else(|_| path.to_path_buf())
+    } else {
+        path.to_path_buf()
+    }
+}
+
+fn display(path: &Path) -> String {
+    resolve(path).display().to_string()
+}

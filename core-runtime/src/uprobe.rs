@@ -1,0 +1,300 @@
+//! Probes on functions of user-space programs.
+
+use std::fmt;
+use std::os::fd::AsFd as _;
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use libbpf_rs::{ErrorKind, Link, ProgramAttachType, ProgramMut, UprobeMultiOpts, UprobeOpts};
+
+use crate::error::{Error, Result};
+use crate::place::{Place, Target};
+use crate::privilege::Missing;
+use crate::{log, sys};
+
+/// A probe on a function of a user-space program: where it is, of which processes, and what the
+/// BPF program gets to see.
+///
+/// ```no_run
+/// # use core_runtime::Uprobe;
+/// # extern "C" fn handle_request(_: &u32) {}
+/// # fn attach(program: &libbpf_rs::ProgramMut<'_>) -> core_runtime::Result<()> {
+/// // A function of this program, in this process.
+/// let own = Uprobe::function(handle_request as *const ()).attach(program)?;
+/// // When `malloc` of the C library returns, in every process.
+/// let libc = Uprobe::symbol_in("/lib/x86_64-linux-gnu/libc.so.6", "malloc")
+///     .at_return()
+///     .attach(program)?;
+/// # drop((own, libc)); Ok(())
+/// # }
+/// ```
+///
+/// A program in a section `uprobe` or `uprobe.s` is attached at a function's entry, one in
+/// `uretprobe` or `uretprobe.s` at its return, unless the probe says otherwise.
+///
+/// How: through a `uprobe_multi` link where the program was loaded for one (sections
+/// `uprobe.multi` and, when a [`Loader`](crate::Loader) loaded it on a kernel that has such links,
+/// `uprobe`), which asks for no more privilege than loading the program did; else as a perf event,
+/// which asks for `CAP_SYS_ADMIN`.
+#[derive(Clone, Debug)]
+#[must_use = "a probe does nothing until it is attached"]
+pub struct Uprobe {
+    target: Target,
+    processes: Processes,
+    moment: Option<Moment>,
+    cookie: u64,
+}
+
+/// Which processes run into the breakpoint.
+#[derive(Clone, Copy, Debug)]
+enum Processes {
+    All,
+    One(u32),
+}
+
+/// When the program runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Moment {
+    Entry,
+    Return,
+}
+
+impl Uprobe {
+    fn new(target: Target, processes: Processes) -> Self {
+        Self {
+            target,
+            processes,
+            moment: None,
+            cookie: 0,
+        }
+    }
+
+    /// A function of this program, or of a library that it has loaded: `f as *const ()`.
+    ///
+    /// The function must exist as such: give it `#[inline(never)]`, and `extern "C"` for the
+    /// program to find its arguments where BPF's macros look for them. No symbol is needed, so the
+    /// binary may be stripped. Only this process is probed, unless
+    /// [`all_processes`](Self::all_processes) says otherwise.
+    pub fn function(function: *const ()) -> Self {
+        let target = Target::Address(function.addr() as u64);
+        Self::new(target, Processes::One(std::process::id()))
+    }
+
+    /// The function of this name that this program defines. Only this process is probed, unless
+    /// [`all_processes`](Self::all_processes) says otherwise.
+    pub fn symbol(name: impl Into<String>) -> Self {
+        let target = Target::symbol_of_this_program(name.into());
+        Self::new(target, Processes::One(std::process::id()))
+    }
+
+    /// The function of this name that the program or library at `file` defines, in all processes
+    /// that run it. `/proc/PID/exe` is the program of a process, `/proc/PID/root/...` a file as
+    /// the process sees it.
+    pub fn symbol_in(file: impl Into<PathBuf>, name: impl Into<String>) -> Self {
+        let target = Target::Symbol {
+            file: file.into(),
+            symbol: name.into(),
+        };
+        Self::new(target, Processes::All)
+    }
+
+    /// The instruction `offset` bytes from the start of `file` (which is not its address in
+    /// memory), in all processes that run it.
+    pub fn offset_in(file: impl Into<PathBuf>, offset: u64) -> Self {
+        let target = Target::Offset {
+            file: file.into(),
+            offset,
+        };
+        Self::new(target, Processes::All)
+    }
+
+    /// Probes only the process `pid`.
+    pub fn pid(mut self, pid: u32) -> Self {
+        self.processes = Processes::One(pid);
+        self
+    }
+
+    /// Probes every process that runs the code.
+    pub fn all_processes(mut self) -> Self {
+        self.processes = Processes::All;
+        self
+    }
+
+    /// Runs the program when the function is called, whatever its section says.
+    pub fn at_entry(mut self) -> Self {
+        self.moment = Some(Moment::Entry);
+        self
+    }
+
+    /// Runs the program when the function returns, whatever its section says.
+    pub fn at_return(mut self) -> Self {
+        self.moment = Some(Moment::Return);
+        self
+    }
+
+    /// What `bpf_get_attach_cookie()` gives the program.
+    pub fn cookie(mut self, cookie: u64) -> Self {
+        self.cookie = cookie;
+        self
+    }
+
+    /// Attaches `program`, which must be loaded.
+    ///
+    /// # Errors
+    /// [`Error::NoSymbol`], [`Error::AmbiguousSymbol`], [`Error::NotCode`], [`Error::MalformedElf`]
+    /// and [`Error::Io`] when the place is not found, [`Error::Privilege`] and [`Error::Attach`]
+    /// when the kernel refuses.
+    pub fn attach(&self, program: &ProgramMut<'_>) -> Result<Attached> {
+        log::install();
+        let place = self.target.resolve()?;
+        let section = program.section().to_string_lossy();
+        let multi = matches!(program.attach_type(), ProgramAttachType::TraceUprobeMulti);
+        let session = section.starts_with("uprobe.session");
+        let linked = if multi || session {
+            self.attach_multi(program, &place, &section, session)
+        } else {
+            self.attach_perf_event(program, &place, &section)
+        };
+        let link = linked.map_err(|error| self.explain(program, multi || session, error))?;
+        Ok(Attached { link, place })
+    }
+
+    fn retprobe(&self, section: &str) -> bool {
+        match self.moment {
+            Some(moment) => moment == Moment::Return,
+            None => section.starts_with("uretprobe"),
+        }
+    }
+
+    /// The process as libbpf wants it.
+    fn libbpf_pid(&self) -> i32 {
+        match self.processes {
+            Processes::All => -1,
+            // No process has a number beyond 2^22; this one is looked for and not found.
+            Processes::One(pid) => i32::try_from(pid).unwrap_or(i32::MAX),
+        }
+    }
+
+    fn attach_multi(
+        &self,
+        program: &ProgramMut<'_>,
+        place: &Place,
+        section: &str,
+        session: bool,
+    ) -> libbpf_rs::Result<Link> {
+        let opts = UprobeMultiOpts {
+            offsets: vec![usize::try_from(place.offset).unwrap_or(usize::MAX)],
+            cookies: vec![self.cookie],
+            retprobe: self.retprobe(section) && !session,
+            session,
+            ..Default::default()
+        };
+        program.attach_uprobe_multi_with_opts(self.libbpf_pid(), &place.file, "", opts)
+    }
+
+    fn attach_perf_event(
+        &self,
+        program: &ProgramMut<'_>,
+        place: &Place,
+        section: &str,
+    ) -> libbpf_rs::Result<Link> {
+        let opts = UprobeOpts {
+            cookie: self.cookie,
+            retprobe: self.retprobe(section),
+            ..Default::default()
+        };
+        let offset = usize::try_from(place.offset).unwrap_or(usize::MAX);
+        program.attach_uprobe_with_opts(self.libbpf_pid(), &place.file, offset, opts)
+    }
+
+    fn explain(&self, program: &ProgramMut<'_>, multi: bool, source: libbpf_rs::Error) -> Error {
+        let program = program.name().to_string_lossy().into_owned();
+        let problem = match source.kind() {
+            ErrorKind::PermissionDenied if multi => {
+                return Error::Privilege {
+                    operation: format!("attaching `{program}` to {}", self.target),
+                    missing: Missing::to_inspect_process(),
+                    source,
+                };
+            }
+            ErrorKind::PermissionDenied => {
+                return Error::Privilege {
+                    operation: format!("attaching `{program}` to {} as a perf event", self.target),
+                    missing: Missing::to_attach_perf_event(),
+                    source,
+                };
+            }
+            ErrorKind::NotFound => "there is no such file",
+            ErrorKind::InvalidInput => {
+                "the offset is beyond the end of the file, or the instruction there cannot be \
+                 probed"
+            }
+            _ => "the kernel refused it",
+        };
+        Error::Attach {
+            program,
+            place: self.target.to_string(),
+            problem,
+            source,
+        }
+    }
+}
+
+/// An attached program. Dropping this detaches it: when that returns, the program runs no more.
+///
+/// It does not depend on the object that the program came from: the kernel keeps the program for
+/// as long as it is attached.
+#[must_use = "dropping this detaches the program"]
+pub struct Attached {
+    link: Link,
+    place: Place,
+}
+
+impl Attached {
+    /// The file and the offset in it, in bytes, that the probe is at.
+    #[must_use]
+    pub fn place(&self) -> (&std::path::Path, u64) {
+        (&self.place.file, self.place.offset)
+    }
+
+    /// libbpf's own guard, for what only it can do (pinning, replacing the program).
+    pub fn into_link(self) -> Link {
+        self.link
+    }
+}
+
+impl fmt::Debug for Attached {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Attached")
+            .field("file", &self.place.file)
+            .field("offset", &format_args!("{:#x}", self.place.offset))
+            .finish_non_exhaustive()
+    }
+}
+
+/// Whether the kernel has `uprobe_multi` links (Linux 6.6) whose process filter works (6.10, and
+/// stable kernels that took the fix): the same test that libbpf makes for USDT probes.
+pub(crate) fn multi_is_supported() -> bool {
+    static SUPPORTED: OnceLock<bool> = OnceLock::new();
+    if let Some(&known) = SUPPORTED.get() {
+        return known;
+    }
+    match probe_multi() {
+        Ok(supported) => *SUPPORTED.get_or_init(|| supported),
+        // Refused for lack of privilege, which the process may yet get.
+        Err(_) => false,
+    }
+}
+
+fn probe_multi() -> std::io::Result<bool> {
+    // Linux's numbers: what a directory instead of a file, and a bad process id, are answered.
+    const EBADF: i32 = 9;
+    const EINVAL: i32 = 22;
+    let program = match sys::load_empty_uprobe_multi() {
+        Ok(program) => program,
+        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(error),
+        Err(_) => return Ok(false),
+    };
+    let answer = |pid| sys::attach_uprobe_multi_to_root_directory(program.as_fd(), pid);
+    Ok(answer(0).raw_os_error() == Some(EBADF) && answer(u32::MAX).raw_os_error() == Some(EINVAL))
+}
