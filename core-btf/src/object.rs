@@ -9,6 +9,10 @@ use crate::read::{Btf, Endian};
 /// Text of the `btf_decl_tag` that marks the application's types in a generated header.
 pub const APP_TAG: &str = "core:app";
 
+/// Ends the name of an enumerator that the generated header repeats in each of its enums, which C
+/// gives no tags: the flavor that [`enum_mark`](crate::c::enum_mark) makes of [`APP_TAG`].
+pub const APP_MARK: &str = "___core_app";
+
 /// Bytes of a BPF instruction.
 pub(crate) const INSTRUCTION_BYTES: usize = 8;
 
@@ -193,8 +197,9 @@ impl<'a> BpfObject<'a> {
     }
 
     /// Whether a local type is the application's: it, or what it is a typedef of, carries
-    /// [`APP_TAG`]. C has no such tag for enums: one is the application's if a tagged struct or
-    /// union has a member of it, and no other struct or union has.
+    /// [`APP_TAG`]. C has no such tag for enums: one is the application's if it has an enumerator
+    /// with [`APP_MARK`], or if a tagged struct or union has a member of it, and no other struct or
+    /// union has.
     #[must_use]
     pub fn is_app(&self, id: TypeId) -> bool {
         let mut id = id;
@@ -212,6 +217,16 @@ impl<'a> BpfObject<'a> {
     }
 
     fn is_app_enum(&self, id: TypeId) -> bool {
+        let marked = self.btf.get(id).is_ok_and(|ty| {
+            ty.enumerators().any(|value| {
+                self.btf
+                    .name_bytes(value.name)
+                    .ends_with(APP_MARK.as_bytes())
+            })
+        });
+        if marked {
+            return true;
+        }
         let mut app = false;
         for ty in self.btf.iter().filter(|ty| ty.kind().is_composite()) {
             if !ty.members().any(|m| self.leads_to(m.ty, id)) {

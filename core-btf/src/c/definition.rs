@@ -149,26 +149,25 @@ impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
         }
         self.out.push_str(" {");
         self.end_line(ty.id())?;
+        let mut first = None;
         for value in ty.enumerators() {
             self.indent(depth + 1);
+            let start = self.out.len();
             let name = self.btf.name_bytes(value.name);
             self.names.push_enumerator(name, &mut self.out);
+            let end = self.out.len();
+            first.get_or_insert((start..end, value.value));
             self.out.push_str(" = ");
             self.out.push_str(&scalar::constant(ty, value.value));
             self.out.push(',');
             self.end_line(ty.id())?;
         }
-        if let (true, Some(tag), Some(first)) =
-            (is_named, &self.header.tag, ty.enumerators().next())
-        {
+        if let (true, Some(tag), Some((name, value))) = (is_named, &self.header.tag, first) {
             self.indent(depth + 1);
+            self.out.extend_from_within(name);
             self.out.push_str(&super::enum_mark(tag));
-            // The name with its flavor, as two enums of one name need two marks.
-            let mut name = String::new();
-            self.names.push_tag(ty, &mut name);
-            self.out.push_str(name.trim_start_matches("enum "));
             self.out.push_str(" = ");
-            self.out.push_str(&scalar::constant(ty, first.value));
+            self.out.push_str(&scalar::constant(ty, value));
             self.out.push(',');
             self.end_line(ty.id())?;
         }

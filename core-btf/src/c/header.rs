@@ -8,13 +8,11 @@ use crate::error::Result;
 use crate::model::{Kind, TypeId};
 use crate::read::Btf;
 
-/// Prefix of the enumerator that marks an enum, which can't carry a tag, as one of the
+/// Flavor of the enumerator that marks an enum, which can't carry a tag, as one of the
 /// application's: see [`Header::tag`].
 #[must_use]
 pub fn enum_mark(tag: &str) -> String {
-    let mut mark = names::identifier(tag.as_bytes()).into_owned();
-    mark.push_str("_enum_");
-    mark
+    format!("___{}", names::identifier(tag.as_bytes()))
 }
 
 /// A C header in the making: options, then [`Header::print`].
@@ -76,8 +74,8 @@ impl<'b, 'a> Header<'b, 'a> {
     }
 
     /// Gives every named struct and union this `btf_decl_tag`. clang takes no such tag for enums:
-    /// a named enum gets a last enumerator called [`enum_mark`]`(tag)` and the enum's name, with the
-    /// value of its first.
+    /// a named enum gets its first enumerator once more, with the flavor [`enum_mark`]`(tag)`, which
+    /// CO-RE ignores.
     #[must_use]
     pub fn tag(mut self, tag: &str) -> Self {
         self.tag = Some(tag.to_owned());

@@ -1,5 +1,6 @@
 use super::*;
 use crate::model::{CompositeKind, Enumerator, IntEncoding, Member, Param};
+use crate::object::{APP_MARK, APP_TAG};
 use crate::read::{Btf, Endian};
 use crate::{BtfBuf, Error, Type, TypeId};
 
@@ -426,15 +427,15 @@ fn composites_are_tagged_and_enums_marked() {
     let int = t.int("int", 4);
     t.structure("s", 4, &[("x", int, 0, 0)]);
     t.enumeration("e", 4, false, &[("A", 5)]);
-    let header = t.print_with(|h| h.tag("core:app").guard("X_H")).unwrap();
+    let header = t.print_with(|h| h.tag(APP_TAG).guard("X_H")).unwrap();
     assert_eq!(
         lines(&header),
         "#ifndef X_H\n#define X_H\n\
          struct s {\n\tint x;\n} __attribute__((btf_decl_tag(\"core:app\")));\n\
-         enum e {\n\tA = 5,\n\tcore_app_enum_e = 5,\n};\n\
+         enum e {\n\tA = 5,\n\tA___core_app = 5,\n};\n\
          #endif\n"
     );
-    assert_eq!(enum_mark("core:app"), "core_app_enum_");
+    assert_eq!(enum_mark(APP_TAG), APP_MARK);
 }
 
 /// Annotations of the BTF itself reach the header, with their text made harmless.
