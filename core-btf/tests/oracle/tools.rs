@@ -60,3 +60,14 @@ pub(crate) fn section(elf: &[u8], name: &str) -> Vec<u8> {
     let section = file.section_by_name(name).unwrap();
     section.data().unwrap().to_vec()
 }
+
+/// The BTF that pahole makes of a C file's debug information for the machine this runs on.
+pub(crate) fn pahole_btf(source: &Path) -> Vec<u8> {
+    let object = source.with_extension("o");
+    run(Command::new("gcc")
+        .args(["-g", "-c", "-o"])
+        .arg(&object)
+        .arg(source));
+    run(Command::new("pahole").arg("-J").arg(&object));
+    section(&std::fs::read(object).unwrap(), ".BTF")
+}
