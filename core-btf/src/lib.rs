@@ -13,6 +13,7 @@
 //! | [`relo`] | every CO-RE relocation decided as libbpf would decide it, and checked |
 //! | [`merge`] | full merge, and the minimal merge for one object |
 //! | [`c`] | prints BTF as a C header |
+//! | [`tag`] | gives `typedef struct {..} foo_t;` a tag, so that CO-RE can name it |
 //! | [`model`] | the types themselves, one Rust type per BTF kind |
 //! | `dwarf` (feature) | DWARF of an object, archive or program to BTF |
 //! | [`rust`] | how Rust types are named and what they look like |
@@ -36,6 +37,7 @@ pub mod read;
 pub mod relo;
 pub mod rust;
 mod subset;
+pub mod tag;
 pub mod write;
 
 pub use error::{Error, Result};

@@ -15,7 +15,7 @@ use crate::write::BtfBuf;
 /// which of the two would be meant, depends on who asks. Types that share a typedef's name with
 /// each other (from several compilation units) all get it.
 ///
-/// Before [`dedup`](crate::dedup::dedup), which would merge anonymous types that are alike under
+/// This comes before deduplication, which would merge anonymous types that are alike under
 /// different typedefs.
 pub fn tag_typedefs(btf: &mut BtfBuf) {
     let taken: HashSet<NameOffset> = (btf.types().iter())

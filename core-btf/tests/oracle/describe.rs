@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
+use core_btf::object::APP_MARK;
 use core_btf::{Btf, Kind, TypeId};
 
 /// Every named struct, union and enum that is alone in its name: its size and its members, each
@@ -25,6 +26,9 @@ pub(crate) fn layouts(btf: &Btf<'_>) -> BTreeMap<String, String> {
         if keyword == "enum" {
             writeln!(text, "size {}", ty.size_bytes()).unwrap();
             for value in ty.enumerators() {
+                if btf.name(value.name).unwrap().ends_with(APP_MARK) {
+                    continue;
+                }
                 // clang 14 has no 64-bit enums in its BTF: it stores the low word.
                 let low = value.value & 0xffff_ffff;
                 let name = essential(btf.name(value.name).unwrap());
