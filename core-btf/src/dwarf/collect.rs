@@ -146,7 +146,7 @@ pub(super) fn collect(chunk: &Chunk<'_, '_>, functions: bool) -> Result<Collecte
             let frame = if root {
                 root = false;
                 let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
-                open_unit(&mut out, &mut reader, key, &attrs);
+                open_unit(&mut out, &mut reader, key, &attrs, units.sections.split_off);
                 Frame::Other
             } else if matters(abbrev.tag(), frames.last(), functions) {
                 let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
@@ -170,13 +170,20 @@ pub(super) fn collect(chunk: &Chunk<'_, '_>, functions: bool) -> Result<Collecte
 }
 
 /// What a unit's root says about how to read the rest.
-fn open_unit(out: &mut Collected, reader: &mut Reader<'_, '_>, key: Key, attrs: &Attrs<'_>) {
+fn open_unit(
+    out: &mut Collected,
+    reader: &mut Reader<'_, '_>,
+    key: Key,
+    attrs: &Attrs<'_>,
+    split_off: bool,
+) {
     if let Some(base) = attrs.str_offsets_base {
         reader.str_offsets_base = base;
     }
-    // The skeleton names the file; in the file itself the unit has children, and no such name in
-    // DWARF 5, where the version 4 extension repeats it.
-    if let Some(path) = attrs.dwo_name {
+    // The name of the split-off file is in that file too.
+    if let Some(path) = attrs.dwo_name
+        && !split_off
+    {
         out.warn(key, Problem::Split);
         if out.split.is_none() {
             out.split = Some(String::from_utf8_lossy(path).into_owned());

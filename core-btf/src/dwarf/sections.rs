@@ -31,6 +31,8 @@ const NAMES: [&str; COUNT] = ["info", "types", "abbrev", "str", "line_str", "str
 #[derive(Debug)]
 pub(super) struct Sections<'a> {
     pub(super) endian: RunTimeEndian,
+    /// This is a split-off file (`.dwo`).
+    pub(super) split_off: bool,
     data: [Cow<'a, [u8]>; COUNT],
 }
 
@@ -57,11 +59,13 @@ impl<'a> Sections<'a> {
         let mut parts: [Vec<SectionIndex>; COUNT] = Default::default();
         let mut found: [Option<Cow<'a, [u8]>>; COUNT] = Default::default();
         let mut bases = Vec::new();
+        let mut split_off = false;
         for section in file.sections() {
             let Some(slot) = section.name_bytes().ok().and_then(slot) else {
                 continue;
             };
             let bytes = read(&section)?;
+            split_off |= section.name_bytes().is_ok_and(is_split_off);
             if let (Some(found), Some(parts)) = (found.get_mut(slot), parts.get_mut(slot)) {
                 match found {
                     None => *found = Some(bytes),
@@ -84,6 +88,7 @@ impl<'a> Sections<'a> {
         }
         let mut sections = Self {
             endian,
+            split_off,
             data: found.map(Option::unwrap_or_default),
         };
         for (name, data) in NAMES.iter().zip(&sections.data) {
@@ -177,6 +182,10 @@ fn slot(name: &[u8]) -> Option<usize> {
         .or_else(|| name.strip_prefix(b".zdebug_"))?;
     let rest = rest.strip_suffix(b".dwo").unwrap_or(rest);
     NAMES.iter().position(|known| known.as_bytes() == rest)
+}
+
+fn is_split_off(name: &[u8]) -> bool {
+    name.ends_with(b".dwo")
 }
 
 /// The decompressed bytes of a section.

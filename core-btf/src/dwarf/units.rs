@@ -10,7 +10,7 @@ use super::sections::{Sections, Slice};
 
 /// Bytes of debug information that one thread takes at a time. Independent of the number of
 /// threads, so that the result is too.
-const CHUNK_BYTES: u32 = 1 << 20;
+const CHUNK_BYTES: u32 = 1 << 17;
 
 /// Place of an entry (DIE) in an object: its offset in `.debug_info`, or, behind all of those, in
 /// `.debug_types`. Below 2^31; 0 is no entry, as a unit starts with its header.

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use core_btf::dwarf::{Options, extract};
+use core_btf::dwarf::{Extraction, Options, extract};
 use core_btf::{Btf, BtfBuf};
 
 /// A directory for one test's files.
@@ -69,11 +69,16 @@ pub(crate) fn text(bytes: &[u8]) -> String {
 }
 
 /// The BTF that we make of an object's DWARF, of which nothing may be left out.
-pub(crate) fn ours(object: &Path) -> BtfBuf {
+pub(crate) fn extraction(object: &Path) -> Extraction {
     let data = std::fs::read(object).unwrap();
     let found = extract(&data, &Options::default()).unwrap();
     assert_eq!(found.warnings, [], "{}", object.display());
-    found.btf
+    found
+}
+
+/// The types of [`extraction`].
+pub(crate) fn ours(object: &Path) -> BtfBuf {
+    extraction(object).btf
 }
 
 fn load(path: &Path) -> BtfBuf {
