@@ -1,4 +1,4 @@
-//! Helpers shared by the end-to-end tests.
+//! Helpers shared by the end-to-end tests, and the BPF programs that they load.
 #![expect(
     clippy::unwrap_used,
     clippy::expect_used,
@@ -8,3 +8,8 @@
 pub mod app;
 pub mod clang;
 pub mod counter;
+pub mod program;
+
+core_runtime::embed!();
+
+pub use bpf::{seed, seed_fixed, skew, skew_plain};

@@ -1,0 +1,15 @@
+//! Compiles the first versions of the traced programs, and the BPF programs of the tests against
+//! them.
+
+fn main() -> Result<(), core_build::Error> {
+    core_build::Builder::new()
+        .c(cc::Build::new()
+            .file("fixtures/seed/add_test.c")
+            .define("LAYOUT", "\"base.h\""))
+        .c(cc::Build::new().file("fixtures/skew/observe.c"))
+        .bpf("src/bpf/seed.bpf.c")
+        .bpf("src/bpf/seed_fixed.bpf.c")
+        .bpf("src/bpf/skew.bpf.c")
+        .bpf("src/bpf/skew_plain.bpf.c")
+        .build()
+}
