@@ -48,8 +48,8 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream, Error> {
 
         /// The BPF programs of this crate, a module each.
         #[cfg(target_os = "linux")]
-        // Generated code; this lint looks into the expansions of foreign macros.
-        #[allow(missing_docs)]
+        // Generated code; these lints look into the expansions of foreign macros.
+        #[allow(missing_docs, clippy::all, clippy::pedantic)]
         mod bpf {
             #(#modules)*
         }

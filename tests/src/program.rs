@@ -33,6 +33,7 @@ pub fn compile(dir: &Path, name: &str, sources: &[&str], flags: &[&str]) -> Path
 ///
 /// # Panics
 /// When the program fails.
+#[expect(clippy::must_use_candidate, reason = "some only want it to run")]
 pub fn run(program: &Path) -> String {
     let output = Command::new(program).output().expect("the program runs");
     assert!(output.status.success(), "{}: {output:?}", program.display());
