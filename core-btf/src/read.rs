@@ -1,6 +1,7 @@
 //! The borrowed, bounds-checked decoder of a BTF blob.
 
 use std::borrow::Cow;
+use std::sync::OnceLock;
 
 use crate::error::{Error, Result};
 use crate::model::{
@@ -35,6 +36,13 @@ impl Endian {
         match self {
             Self::Little => u32::from_le_bytes(bytes),
             Self::Big => u32::from_be_bytes(bytes),
+        }
+    }
+
+    pub(crate) const fn i16(self, bytes: [u8; 2]) -> i16 {
+        match self {
+            Self::Little => i16::from_le_bytes(bytes),
+            Self::Big => i16::from_be_bytes(bytes),
         }
     }
 
@@ -75,6 +83,7 @@ pub struct Btf<'a> {
     types_offset: usize,
     /// Offset in `types` of each type; entry 0 is type 1.
     index: Cow<'a, [u32]>,
+    pointer_bytes: OnceLock<u32>,
 }
 
 /// A section of the blob, with bounds checked.
@@ -100,7 +109,7 @@ fn section<'a>(
 }
 
 /// Bytes that follow the common `struct btf_type` of a type of this kind.
-fn extra_bytes(kind: Kind, vlen: usize) -> usize {
+const fn extra_bytes(kind: Kind, vlen: usize) -> usize {
     match kind {
         Kind::Void
         | Kind::Ptr
@@ -178,6 +187,7 @@ impl<'a> Btf<'a> {
             strings,
             types_offset,
             index: Cow::Owned(index),
+            pointer_bytes: OnceLock::new(),
         };
         let end = (types_offset + types.len()).max(strings_offset + strings.len());
         Ok((btf, end))
@@ -313,9 +323,10 @@ impl<'a> Btf<'a> {
     /// # Errors
     /// [`Error::NoSuchType`], and [`Error::Type`] for a chain that does not end.
     pub fn resolve(&self, id: TypeId) -> Result<TypeRef<'a>> {
+        // Longer than any that a compiler writes; hostile ones must not cost more.
+        const MAX_CHAIN: usize = 256;
         let mut ty = self.get(id)?;
-        // A valid chain visits no type twice, so it cannot be longer than the blob.
-        for _ in 0..=self.len() {
+        for _ in 0..MAX_CHAIN {
             if ty.kind().is_modifier() || ty.kind() == Kind::Typedef {
                 ty = self.get(ty.target())?;
             } else {
@@ -324,7 +335,7 @@ impl<'a> Btf<'a> {
         }
         Err(Error::Type {
             ty: id,
-            problem: "is a typedef or qualifier of itself",
+            problem: "is a typedef or qualifier of itself, or of too many others",
         })
     }
 
@@ -368,17 +379,29 @@ impl<'a> Btf<'a> {
         })
     }
 
-    /// Bytes of a pointer, found as libbpf does (`determine_ptr_size`): the size of `long`; 8 when
-    /// no `long` is described.
+    /// Bytes of a pointer, found as libbpf does (`determine_ptr_size`): the size of the first
+    /// `long` of 4 or 8 bytes; 8 when no `long` is described. Found once.
     #[must_use]
     pub fn pointer_bytes(&self) -> u32 {
-        const LONGS: [&[u8]; 4] = [b"long int", b"long unsigned int", b"long", b"unsigned long"];
-        self.iter()
-            .filter(|ty| ty.kind() == Kind::Int)
-            .find(|ty| LONGS.contains(&ty.name_bytes()))
-            .map(|ty| ty.size_bytes())
-            .filter(|size| matches!(size, 4 | 8))
-            .unwrap_or(8)
+        const LONGS: [&[u8]; 11] = [
+            b"long",
+            b"long int",
+            b"int long",
+            b"unsigned long",
+            b"long unsigned",
+            b"unsigned long int",
+            b"unsigned int long",
+            b"long unsigned int",
+            b"long int unsigned",
+            b"int unsigned long",
+            b"int long unsigned",
+        ];
+        *self.pointer_bytes.get_or_init(|| {
+            self.iter()
+                .filter(|ty| ty.kind() == Kind::Int && matches!(ty.size_bytes(), 4 | 8))
+                .find(|ty| LONGS.contains(&ty.name_bytes()))
+                .map_or(8, |ty| ty.size_bytes())
+        })
     }
 }
 
@@ -425,42 +448,74 @@ const fn vlen(info: u32) -> usize {
     (info & 0x00ff_ffff) as usize
 }
 
+/// Bytes of a type by kind number: the fixed part, and the part for each record. 0 for numbers that
+/// no kind has.
+const SIZES: [(u32, u32); 128] = {
+    let mut sizes = [(0, 0); 128];
+    let mut number = 1;
+    while let Some(kind) = Kind::from_number(number) {
+        let fixed = TYPE_BYTES + extra_bytes(kind, 0);
+        let record = extra_bytes(kind, 1) - extra_bytes(kind, 0);
+        #[expect(
+            clippy::indexing_slicing,
+            reason = "kinds are below 20; checked by the compiler"
+        )]
+        #[expect(clippy::cast_possible_truncation, reason = "at most 24")]
+        {
+            sizes[number as usize] = (fixed as u32, record as u32);
+        }
+        number += 1;
+    }
+    sizes
+};
+
+/// Where each type starts. vmlinux has 130 000: the loop is a chain of loads, each of which waits
+/// for the one before, so that it does nothing else; errors are told afterwards.
 fn index_types(types: &[u8], types_offset: usize, endian: Endian) -> Result<Vec<u32>> {
     // 20 bytes is a low average, so this rarely grows and never reserves more than the input.
     let mut index = Vec::with_capacity(types.len() / 20);
-    let mut offset = 0;
-    while offset < types.len() {
-        let rest = types.get(offset..).unwrap_or_default();
-        let truncated = |need| Error::Truncated {
-            what: "type",
-            offset: types_offset + offset,
-            need,
-            have: rest.len(),
-        };
-        let info = endian
-            .word_at(rest, 4)
-            .filter(|_| rest.len() >= TYPE_BYTES)
-            .ok_or_else(|| truncated(TYPE_BYTES))?;
-        let kind = Kind::from_number(kind_number(info))
-            .filter(|&kind| kind != Kind::Void)
-            .ok_or(Error::Invalid {
-                what: "type kind",
-                offset: types_offset + offset + 4,
-                value: u64::from(kind_number(info)),
-                expected: "a kind from 1 to 19",
-            })?;
-        let size = TYPE_BYTES + extra_bytes(kind, vlen(info));
-        if size > rest.len() {
-            return Err(truncated(size));
+    let mut offset = 0_usize;
+    while let Some(info) = endian.word_at(types, offset + 4) {
+        let size = SIZES.get(kind_number(info) as usize).copied();
+        let (fixed, record) = size.unwrap_or_default();
+        // Below 2^29, as a count has 24 bits.
+        #[expect(clippy::cast_possible_truncation, reason = "24 bits")]
+        let size = (fixed + record * vlen(info) as u32) as usize;
+        if fixed == 0 || size > types.len() - offset {
+            break;
         }
-        index.push(u32::try_from(offset).map_err(|_| Error::Limit {
-            what: "type section bytes",
-            value: offset as u64,
-            limit: u64::from(u32::MAX),
-        })?);
+        // A section has less than 4 GiB.
+        #[expect(clippy::cast_possible_truncation, reason = "its length has 32 bits")]
+        index.push(offset as u32);
         offset += size;
     }
-    Ok(index)
+    if offset == types.len() {
+        return Ok(index);
+    }
+    let have = types.len() - offset;
+    let at = types_offset + offset;
+    let Some(info) = endian.word_at(types, offset + 4) else {
+        return Err(Error::Truncated {
+            what: "type",
+            offset: at,
+            need: TYPE_BYTES,
+            have,
+        });
+    };
+    match Kind::from_number(kind_number(info)) {
+        None | Some(Kind::Void) => Err(Error::Invalid {
+            what: "type kind",
+            offset: at + 4,
+            value: u64::from(kind_number(info)),
+            expected: "a kind from 1 to 19",
+        }),
+        Some(kind) => Err(Error::Truncated {
+            what: "type",
+            offset: at,
+            need: TYPE_BYTES + extra_bytes(kind, vlen(info)),
+            have,
+        }),
+    }
 }
 
 /// A type in a [`Btf`]. Accessors that do not fit the kind answer zero or nothing.

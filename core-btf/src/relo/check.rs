@@ -2,16 +2,14 @@
 
 use crate::error::Result;
 use crate::ext::RelocationKind;
-use crate::model::Kind;
 use crate::object::{BpfObject, INSTRUCTION_BYTES, Relocation};
-use crate::relo::candidates::{Origin, Roots, Sources};
+use crate::relo::access::Accesses;
+use crate::relo::candidates::{Roots, Sources};
 use crate::relo::evaluate::{Decision, Evaluated, Hit, evaluate};
 use crate::relo::matching::Stop;
 use crate::relo::name::essential_name;
 use crate::relo::outcome::{Outcome, Row};
-use crate::relo::reading::{Difference, Layouts};
 use crate::relo::spec::{Display, Fail};
-use crate::relo::value::{Field, field};
 
 /// Decides every relocation of `object` against `sources`, and says what is wrong with it.
 ///
@@ -24,6 +22,7 @@ pub fn check(object: &BpfObject<'_>, sources: &Sources<'_, '_>) -> Result<Vec<Ro
         object,
         sources,
         roots: &roots,
+        accesses: Accesses::new(object, sources, &decided),
     };
     Ok(object
         .relocations()
@@ -38,6 +37,7 @@ struct Check<'x, 's, 'o, 't> {
     object: &'x BpfObject<'o>,
     sources: &'x Sources<'s, 't>,
     roots: &'x Roots<'x>,
+    accesses: Accesses<'x, 's, 'o, 't>,
 }
 
 impl<'o, 't> Check<'_, '_, 'o, 't> {
@@ -104,13 +104,6 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
         all.filter(move |other| other.function == function)
     }
 
-    /// Whether the function has a relocation of this kind for the same member.
-    fn has(&self, relocation: &Relocation<'_>, kind: RelocationKind) -> bool {
-        self.of_function(relocation).any(|other| {
-            other.kind == kind && other.root == relocation.root && other.access == relocation.access
-        })
-    }
-
     fn outcome(
         &self,
         n: usize,
@@ -161,14 +154,7 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
         if let Some(outcome) = self.instruction(relocation, evaluated, hit) {
             return Ok(outcome);
         }
-        if relocation.kind == RelocationKind::FieldByteOffset
-            && matches!(hit.candidate.origin, Origin::App(_))
-        {
-            return Ok(self
-                .access(relocation, evaluated, hit)?
-                .unwrap_or(Outcome::Ok));
-        }
-        Ok(Outcome::Ok)
+        Ok(self.accesses.verdict(n)?.unwrap_or(Outcome::Ok))
     }
 
     fn is_clash(&self, n: usize) -> bool {
@@ -192,17 +178,12 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
         let at = relocation.instruction * INSTRUCTION_BYTES;
         let bytes = code.get(at..)?.first_chunk::<INSTRUCTION_BYTES>()?;
         let imm = endian.word_at(bytes, 4)?.cast_signed();
-        let off = endian.word_at(bytes, 0)?;
         let value = hit.value.number;
         // The low three bits are the class: 1 to 3 access memory, 0 is ldimm64.
         let (found, bits) = match bytes.first()? & 7 {
             1..=3 => {
-                let bytes = endian.u32_bytes(off);
-                let off = match endian {
-                    crate::read::Endian::Little => i16::from_le_bytes([bytes[2], bytes[3]]),
-                    crate::read::Endian::Big => i16::from_be_bytes([bytes[2], bytes[3]]),
-                };
-                (i64::from(off).cast_unsigned(), 16)
+                let [_, _, o0, o1, ..] = *bytes;
+                (i64::from(endian.i16([o0, o1])).cast_unsigned(), 16)
             }
             0 => {
                 let high = endian.word_at(code, at + 12)?;
@@ -219,47 +200,5 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
             _ => true,
         };
         (!fits).then_some(Outcome::OutOfRange { value, bits })
-    }
-
-    /// Whether a read at the new offset gives what the program takes it for.
-    fn access(
-        &self,
-        relocation: &Relocation<'_>,
-        evaluated: &Evaluated<'_, '_>,
-        hit: &Hit<'_>,
-    ) -> Result<Difference, Fail> {
-        let Some(target_btf) = self.sources.get(hit.candidate.origin) else {
-            return Ok(None);
-        };
-        let local_btf = self.object.btf();
-        let local = field(local_btf, &evaluated.local)?;
-        let target = field(target_btf, &hit.spec)?;
-        let sized = self.has(relocation, RelocationKind::FieldByteSize);
-        let shifted = self.has(relocation, RelocationKind::FieldRshiftU64)
-            && self.has(relocation, RelocationKind::FieldLshiftU64);
-        if local.is_bitfield || target.is_bitfield {
-            let same = Field {
-                ty: target.ty,
-                ..local
-            } == target;
-            return Ok((!(same || sized && shifted)).then_some(Outcome::BitfieldDiffers));
-        }
-        let mut layouts = Layouts::new(local_btf, target_btf);
-        let kind = local_btf
-            .get(local.ty)
-            .map_err(|_| "a type is broken")?
-            .kind();
-        let difference = layouts.value(local.ty, target.ty)?;
-        Ok(match difference {
-            // The address of a struct that has grown; its members are read by offsets of their own.
-            Some(_) if kind.is_composite() && matches!(kind, Kind::Struct | Kind::Union) => None,
-            Some(
-                Outcome::SizeDiffers { .. }
-                | Outcome::SignDiffers { .. }
-                | Outcome::CountDiffers { .. }
-                | Outcome::ElementSizeDiffers { .. },
-            ) if sized => None,
-            other => other,
-        })
     }
 }

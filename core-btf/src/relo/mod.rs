@@ -13,9 +13,11 @@
 //! Target types may come from an untrusted binary: every walk is bounded, and malformed types end
 //! in an error or in a relocation that fails, never in a panic.
 
+mod access;
 pub(crate) mod candidates;
 mod check;
 pub(crate) mod evaluate;
+mod flow;
 pub(crate) mod matching;
 pub(crate) mod name;
 mod outcome;

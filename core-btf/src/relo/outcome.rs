@@ -78,6 +78,8 @@ pub enum Outcome {
         /// Whether the local one is signed.
         local_signed: bool,
     },
+    /// A number that the program takes for a `bool`.
+    BoolDiffers,
     /// Array elements of another size.
     ElementSizeDiffers {
         /// Bytes in the local type.
@@ -179,6 +181,9 @@ impl fmt::Display for Outcome {
                     f,
                     "is {target}, the program reads it as {local}; read it with core_read()"
                 )
+            }
+            Self::BoolDiffers => {
+                f.write_str("is a number, the program reads a bool; read it with core_read()")
             }
             Self::ElementSizeDiffers { local, target } => write!(
                 f,

@@ -2,12 +2,12 @@
 //! for.
 
 use crate::RelocationKind;
-use crate::model::{Kind, TypeId};
+use crate::model::{Kind, Member, TypeId};
 use crate::read::{Btf, TypeRef};
 use crate::relo::matching::find_member;
 use crate::relo::name::essential_name;
 use crate::relo::outcome::Outcome;
-use crate::relo::spec::{Fail, Spec, type_name};
+use crate::relo::spec::{Fail, Spec, size_of, type_name};
 
 /// Deepest nesting of structs, arrays and pointers that is compared; what is deeper is taken for
 /// different.
@@ -84,7 +84,7 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
             (Kind::Int, Kind::Int) => {
                 // Compilers take a bool for 0 or 1: other values would be misread.
                 if l.int().0.is_bool() && !t.int().0.is_bool() {
-                    return Ok(Some(different("is a number, the program reads a bool")));
+                    return Ok(Some(Outcome::BoolDiffers));
                 }
                 let sign = if text && is_text(&l, &t) {
                     None
@@ -120,7 +120,7 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
                 if difference.is_some() {
                     return Ok(difference);
                 }
-                self.members(&l, 0, &t, depth)
+                self.members(&l, 0, &t, None, depth)
             }
             (Kind::Fwd, Kind::Fwd)
             | (Kind::FuncProto, Kind::FuncProto)
@@ -143,12 +143,14 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
         })
     }
 
-    /// All local members, at the same places of the target: `start` bits into it.
+    /// All local members that `span` touches, at the same places of the target; `l` is `start`
+    /// bits into the struct that is compared with `outer`.
     fn members(
         &mut self,
         l: &TypeRef<'l>,
         start: u32,
         outer: &TypeRef<'t>,
+        span: Option<&Span>,
         depth: u32,
     ) -> Result<Difference, Fail> {
         let Some(depth) = depth.checked_sub(1) else {
@@ -166,17 +168,23 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
                     .local
                     .resolve(member.ty)
                     .map_err(|_| "a type is broken")?;
-                let difference = self.members(&inner, offset, outer, depth)?;
+                let difference = self.members(&inner, offset, outer, span, depth)?;
                 if difference.is_some() {
                     return Ok(difference);
                 }
                 continue;
             }
+            if let Some(span) = span
+                && !span.touches(offset, self.bits(&member)?)
+            {
+                continue;
+            }
+            let moved = span.map_or(0, |span| span.moved);
             let shown = String::from_utf8_lossy(name);
             let mut spec = Spec::new(RelocationKind::FieldByteOffset, outer.id());
             let Some(found) = find_member(self.target, outer, name, &mut spec)? else {
                 return Ok(Some(different(format!(
-                    "has no member `{shown}`, and is read whole"
+                    "has no member `{shown}`, which is read with it"
                 ))));
             };
             let width = spec.last().and_then(|last| {
@@ -184,18 +192,57 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
                 let member = ty.members().nth(last.index as usize)?;
                 Some(member.bitfield_bits)
             });
-            if spec.offset_bits != offset || width != Some(member.bitfield_bits) {
+            if i64::from(spec.offset_bits) != i64::from(offset) + moved
+                || width != Some(member.bitfield_bits)
+            {
                 return Ok(Some(different(format!(
-                    "has member `{shown}` elsewhere, and is read whole"
+                    "has member `{shown}` elsewhere, which is read with it"
                 ))));
             }
             if let Some(difference) = self.compare(member.ty, found, false, depth)? {
                 return Ok(Some(different(format!(
-                    "is read whole, and its member `{shown}` {difference}"
+                    "has member `{shown}`, which is read with it: it {difference}"
                 ))));
             }
         }
         Ok(None)
+    }
+
+    /// Size of a local member.
+    fn bits(&self, member: &Member) -> Result<u64, Fail> {
+        match member.bitfield_bits {
+            0 => Ok(8 * u64::from(size_of(self.local, member.ty)?)),
+            bits => Ok(bits.into()),
+        }
+    }
+
+    /// Whether a copy of `bytes` bytes from local and target offset `starts` of two structs covers
+    /// the same: every local member that it touches, at the same distance.
+    pub(crate) fn span(
+        &mut self,
+        local: TypeId,
+        target: TypeId,
+        starts: (u32, u32),
+        bytes: u64,
+    ) -> Result<Difference, Fail> {
+        let broken = |_| "a type is broken";
+        let l = self.local.resolve(local).map_err(broken)?;
+        let t = self.target.resolve(target).map_err(broken)?;
+        let span = Span {
+            first: 8 * u64::from(starts.0),
+            end: 8 * (u64::from(starts.0).saturating_add(bytes)),
+            moved: 8 * (i64::from(starts.1) - i64::from(starts.0)),
+        };
+        let (room, target_room) = (u64::from(l.size_bytes()), u64::from(t.size_bytes()));
+        let target_end = u64::from(starts.1).saturating_add(bytes);
+        if span.end > 8 * room && (l.size_bytes() != t.size_bytes() || span.moved != 0)
+            || target_end > target_room && span.end <= 8 * room
+        {
+            return Ok(Some(different(
+                "is read together with what lies beyond its struct",
+            )));
+        }
+        self.members(&l, 0, &t, Some(&span), MAX_DEPTH)
     }
 
     /// Whether what two pointers point to can be read alike. `void`, functions and types without
@@ -224,6 +271,20 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
             type_name(self.target, t),
             type_name(self.local, l)
         ))))
+    }
+}
+
+/// The bits that a copy covers in the local struct, and how far away they are in the target.
+struct Span {
+    first: u64,
+    end: u64,
+    moved: i64,
+}
+
+impl Span {
+    fn touches(&self, offset: u32, bits: u64) -> bool {
+        let offset = u64::from(offset);
+        offset < self.end && offset + bits > self.first
     }
 }
 
