@@ -1,5 +1,7 @@
 //! The attributes of one entry, as far as types go.
 
+use std::ffi::CStr;
+
 use gimli::{
     AttributeSpecification, AttributeValue, DebugStrOffsetsBase, DwAt, DwAte, Encoding, EntriesRaw,
     Expression, Operation, constants as dw,
@@ -10,7 +12,7 @@ use super::units::{Key, Unit, Units, key_in};
 
 /// Longest name that is looked for: without a limit, damaged input could make every one of many
 /// entries scan megabytes.
-const MAX_NAME_BYTES: usize = 1 << 16;
+const MAX_NAME_BYTES: usize = 1 << 14;
 
 /// A reference that leads to no entry.
 pub(super) const NOWHERE: Key = 1;
@@ -207,10 +209,10 @@ impl<'u, 'a> Reader<'u, 'a> {
         gimli::Reader::skip(&mut rest, offset)?;
         let bytes = rest.slice();
         let bytes = bytes.get(..MAX_NAME_BYTES).unwrap_or(bytes);
-        match bytes.iter().position(|byte| *byte == 0) {
-            Some(len) => Ok(bytes.get(..len)),
-            None if bytes.len() == MAX_NAME_BYTES => Ok(None),
-            None => Err(gimli::Error::UnexpectedEof(gimli::Reader::offset_id(&rest))),
+        match CStr::from_bytes_until_nul(bytes) {
+            Ok(name) => Ok(Some(name.to_bytes())),
+            Err(_) if bytes.len() == MAX_NAME_BYTES => Ok(None),
+            Err(_) => Err(gimli::Error::UnexpectedEof(gimli::Reader::offset_id(&rest))),
         }
     }
 

@@ -4,7 +4,10 @@
 //! Until [`resolve`](super::resolve) has run, a [`TypeId`] in a type is therefore a *pending*
 //! reference: the key of an entry, or with [`LOCAL`] set the id of a type in the same buffer.
 
-use gimli::{AbbreviationsCache, DebugAbbrev, DwTag, RunTimeEndian, constants as dw};
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
+use gimli::{DwTag, RunTimeEndian, constants as dw};
 
 use super::attrs::{Attrs, Reader};
 use super::error::{Error, Problem};
@@ -15,6 +18,9 @@ use crate::write::BtfBuf;
 
 /// Marks a pending reference that is the id of a type made in this pass.
 pub(super) const LOCAL: u32 = 1 << 31;
+
+/// Deepest nesting of entries that is read; compilers stay below a hundred.
+const MAX_DEPTH: usize = 4096;
 
 /// The pending reference to a type made in this pass.
 pub(super) fn local(ty: TypeId) -> TypeId {
@@ -117,8 +123,7 @@ impl Collected {
 /// Reads the entries of a run of units.
 pub(super) fn collect(chunk: &Chunk<'_, '_>, functions: bool) -> Result<Collected, Error> {
     let units = chunk.all;
-    let abbrevs = DebugAbbrev::from(units.sections.abbrev());
-    let cache = AbbreviationsCache::new();
+    let mut tables = HashMap::new();
     let mut out = Collected {
         big_endian: units.sections.endian == RunTimeEndian::Big,
         ..Collected::default()
@@ -126,10 +131,14 @@ pub(super) fn collect(chunk: &Chunk<'_, '_>, functions: bool) -> Result<Collecte
     let mut frames: Vec<Frame> = Vec::new();
     for unit in chunk.units {
         let at = |error| units.error(error, unit.start);
-        let abbreviations = cache
-            .get(&abbrevs, unit.header.debug_abbrev_offset())
-            .map_err(at)?;
-        let mut raw = unit.header.entries_raw(&abbreviations, None).map_err(at)?;
+        let abbreviations = match tables.entry(unit.header.debug_abbrev_offset().0) {
+            Entry::Occupied(table) => table.into_mut(),
+            Entry::Vacant(table) => {
+                let abbreviations = units.abbreviations(*table.key())?;
+                table.insert(abbreviations)
+            }
+        };
+        let mut raw = unit.header.entries_raw(abbreviations, None).map_err(at)?;
         let mut reader = Reader::new(units, unit);
         let mut root = true;
         while !raw.is_empty() {
@@ -156,6 +165,10 @@ pub(super) fn collect(chunk: &Chunk<'_, '_>, functions: bool) -> Result<Collecte
                 Frame::Other
             };
             if abbrev.has_children() {
+                if frames.len() == MAX_DEPTH {
+                    let (section, offset) = units.place(key);
+                    return Err(Error::TooDeep { section, offset });
+                }
                 frames.push(frame);
             } else {
                 types::close(&mut out, frame)?;

@@ -41,6 +41,14 @@ pub enum Error {
         /// What is wrong there.
         source: gimli::Error,
     },
+    /// Entries within entries, thousands deep.
+    #[error("{section} at offset {offset:#x}: entries are nested too deep")]
+    TooDeep {
+        /// ELF section.
+        section: &'static str,
+        /// Offset in that section, in bytes.
+        offset: u64,
+    },
     /// A type that contains itself, not through a pointer.
     #[error("{section} at offset {offset:#x}: the type contains itself")]
     Recursive {

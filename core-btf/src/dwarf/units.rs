@@ -3,7 +3,10 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use gimli::{DebugInfo, DebugTypeSignature, DebugTypes, UnitHeader, UnitType};
+use gimli::{
+    Abbreviations, DebugAbbrev, DebugAbbrevOffset, DebugInfo, DebugTypeSignature, DebugTypes,
+    Reader as _, UnitHeader, UnitType,
+};
 
 use super::error::Error;
 use super::sections::{Sections, Slice};
@@ -30,6 +33,8 @@ pub(super) struct Units<'a> {
     list: Vec<Unit<'a>>,
     /// Where the types of type units are.
     signatures: HashMap<u64, Key>,
+    /// Where the tables of abbreviations start, in ascending order.
+    tables: Vec<usize>,
 }
 
 impl<'a> Units<'a> {
@@ -39,6 +44,7 @@ impl<'a> Units<'a> {
             sections,
             list: Vec::new(),
             signatures: HashMap::new(),
+            tables: Vec::new(),
         };
         let info = DebugInfo::from(sections.info());
         let mut headers = info.units();
@@ -61,6 +67,10 @@ impl<'a> Units<'a> {
             out.push(header, base + end)?;
             end += header.length_including_self();
         }
+        let table = |unit: &Unit<'_>| unit.header.debug_abbrev_offset().0;
+        out.tables = out.list.iter().map(table).collect();
+        out.tables.sort_unstable();
+        out.tables.dedup();
         Ok(out)
     }
 
@@ -113,6 +123,21 @@ impl<'a> Units<'a> {
             rest = others;
         }
         chunks
+    }
+
+    /// The table of abbreviations that starts at `offset`.
+    ///
+    /// It ends before the next one starts: tables that overlap could make each of many small units
+    /// have all of a large section parsed.
+    pub(super) fn abbreviations(&self, offset: usize) -> Result<Abbreviations, Error> {
+        let section = self.sections.abbrev();
+        let next = self.tables.partition_point(|table| *table <= offset);
+        let end = self.tables.get(next).copied().unwrap_or(section.len());
+        let mut table = section;
+        table
+            .truncate(end.min(section.len()))
+            .and_then(|()| DebugAbbrev::from(table).abbreviations(DebugAbbrevOffset(offset)))
+            .map_err(|error| self.sections.error(error, ".debug_abbrev", offset as u64))
     }
 
     /// The entry that a type unit's signature stands for.
