@@ -12,6 +12,7 @@
 //! | [`object`] | [`BpfObject`]: local types, functions and relocations of a BPF object |
 //! | [`relo`] | every CO-RE relocation decided as libbpf would decide it, and checked |
 //! | [`merge`] | full merge, and the minimal merge for one object |
+//! | [`dedup`](mod@dedup) | merges types that are the same |
 //! | [`c`] | prints BTF as a C header |
 //! | [`tag`] | gives `typedef struct {..} foo_t;` a tag, so that CO-RE can name it |
 //! | [`model`] | the types themselves, one Rust type per BTF kind |
@@ -24,6 +25,7 @@
 #![forbid(unsafe_code)]
 
 pub mod c;
+pub mod dedup;
 #[cfg(feature = "dwarf")]
 pub mod dwarf;
 pub mod elf;
@@ -38,6 +40,8 @@ pub mod relo;
 pub mod rust;
 mod subset;
 pub mod tag;
+#[cfg(test)]
+mod test_types;
 pub mod write;
 
 pub use error::{Error, Result};

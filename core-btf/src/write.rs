@@ -107,6 +107,11 @@ impl BtfBuf {
         (1..).map(TypeId).zip(&self.types)
     }
 
+    /// The types, to drop or to renumber some.
+    pub(crate) const fn types_mut(&mut self) -> &mut Vec<Type> {
+        &mut self.types
+    }
+
     /// The type with this id; `None` for `void` and for ids not yet given.
     #[must_use]
     pub fn get(&self, id: TypeId) -> Option<&Type> {

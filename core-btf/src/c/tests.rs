@@ -1,104 +1,11 @@
 use super::*;
-use crate::model::{CompositeKind, Enumerator, IntEncoding, Member, Param};
+use crate::model::{CompositeKind, IntEncoding, Param};
 use crate::object::{APP_MARK, APP_TAG};
 use crate::read::{Btf, Endian};
-use crate::{BtfBuf, Error, Type, TypeId};
-
-/// Types under construction, with a few at hand.
-struct Types(BtfBuf);
+use crate::test_types::Types;
+use crate::{Error, Type, TypeId};
 
 impl Types {
-    fn new() -> Self {
-        Self(BtfBuf::new())
-    }
-
-    fn push(&mut self, ty: Type) -> TypeId {
-        self.0.push(ty).unwrap()
-    }
-
-    fn int(&mut self, name: &str, size_bytes: u32) -> TypeId {
-        let name = self.0.intern(name).unwrap();
-        self.push(Type::Int {
-            name,
-            size_bytes,
-            encoding: IntEncoding::SIGNED,
-            offset_bits: 0,
-            bits: u8::try_from(8 * size_bytes).unwrap(),
-        })
-    }
-
-    /// Members are name, type, bit offset and bitfield width.
-    fn composite(
-        &mut self,
-        kind: CompositeKind,
-        name: &str,
-        size_bytes: u32,
-        members: &[(&str, TypeId, u32, u8)],
-    ) -> TypeId {
-        let name = self.0.intern(name).unwrap();
-        let members = members
-            .iter()
-            .map(|&(name, ty, offset_bits, bitfield_bits)| Member {
-                name: self.0.intern(name).unwrap(),
-                ty,
-                offset_bits,
-                bitfield_bits,
-            })
-            .collect();
-        self.push(Type::Composite {
-            kind,
-            name,
-            size_bytes,
-            members,
-        })
-    }
-
-    fn structure(
-        &mut self,
-        name: &str,
-        size_bytes: u32,
-        members: &[(&str, TypeId, u32, u8)],
-    ) -> TypeId {
-        self.composite(CompositeKind::Struct, name, size_bytes, members)
-    }
-
-    fn typedef(&mut self, name: &str, ty: TypeId) -> TypeId {
-        let name = self.0.intern(name).unwrap();
-        self.push(Type::Typedef { name, ty })
-    }
-
-    fn enumeration(
-        &mut self,
-        name: &str,
-        size_bytes: u32,
-        signed: bool,
-        values: &[(&str, i64)],
-    ) -> TypeId {
-        let name = self.0.intern(name).unwrap();
-        let values = values
-            .iter()
-            .map(|&(name, value)| Enumerator {
-                name: self.0.intern(name).unwrap(),
-                value,
-            })
-            .collect();
-        self.push(Type::Enum {
-            name,
-            size_bytes,
-            signed,
-            wide: size_bytes == 8,
-            values,
-        })
-    }
-
-    fn array(&mut self, element: TypeId, len: u32) -> TypeId {
-        self.push(Type::Array {
-            element,
-            index: TypeId::VOID,
-            len,
-        })
-    }
-
     fn print_with(
         &self,
         options: impl for<'a> Fn(Header<'a, 'a>) -> Header<'a, 'a>,
