@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
+use core_btf::BpfObject;
 use libbpf_cargo::SkeletonBuilder;
 use libbpf_rs::Linker;
 
@@ -184,17 +185,19 @@ impl Job<'_> {
         let Program { name, path, .. } = self.program;
         let mut inputs = Inputs::default();
         let mut messages = String::new();
-        let compiled = if let Some(clang) = self.clang {
+        let object = if let Some(clang) = self.clang {
             let compiled = self.work.join(format!("{name}.o"));
             messages = clang.compile(path, &compiled, self.args, &mut inputs)?;
-            compiled
+            let linked = self.work.join(format!("{name}.bpf.o"));
+            link(&compiled, &linked).map_err(|error| self.skeleton_error(error))?;
+            read(&linked)?
         } else {
             inputs.file(path);
-            path.clone()
+            let object = read(path)?;
+            BpfObject::parse(&object).map_err(|error| self.skeleton_error(error))?;
+            object
         };
-        let linked = self.work.join(format!("{name}.bpf.o"));
-        link(&compiled, &linked).map_err(|error| self.skeleton_error(error))?;
-        write_if_changed(&self.object, &read(&linked)?)?;
+        write_if_changed(&self.object, &object)?;
 
         let skeleton = self.work.join(format!("{name}.skel.rs"));
         SkeletonBuilder::new()

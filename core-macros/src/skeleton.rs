@@ -20,7 +20,6 @@ pub(crate) fn expand(text: &str) -> Result<TokenStream, String> {
     Ok(quote! {
         pub use self::imp::*;
 
-        #[allow(clippy::transmute_ptr_to_ptr)]
         mod imp {
             use ::core_runtime::libbpf_rs;
 

@@ -1,0 +1,112 @@
+//! Crates outside the workspace, as a user would write them, built against this checkout.
+#![allow(dead_code, reason = "every test file uses its part")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+/// The checkout.
+pub(crate) fn checkout() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap()
+}
+
+/// A crate in a directory of its own. All of them build into one target directory, so that their
+/// dependencies are compiled once.
+pub(crate) struct Scratch {
+    /// The crate is in a subdirectory, beside which a test can put other things.
+    parent: tempfile::TempDir,
+    dir: PathBuf,
+}
+
+impl Scratch {
+    /// An empty directory called `name`.
+    pub(crate) fn empty(name: &str) -> Self {
+        let parent = tempfile::tempdir().unwrap();
+        let dir = parent.path().join(name);
+        fs::create_dir(&dir).unwrap();
+        // Else Cargo would look for new versions, and compile other ones than the workspace has.
+        fs::copy(checkout().join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
+        Self { parent, dir }
+    }
+
+    /// A crate whose build script does `build`, an expression of type `core_build::Result<()>`.
+    pub(crate) fn with_build(name: &str, build: &str) -> Self {
+        let scratch = Self::empty(name);
+        let root = checkout().display();
+        scratch.file(
+            "Cargo.toml",
+            &format!(
+                "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\n\
+                 [dependencies]\ncore-runtime = {{ path = \"{root}/core-runtime\" }}\n\n\
+                 [build-dependencies]\ncore-build = {{ path = \"{root}/core-build\" }}\n\
+                 cc = \"1\"\n\n[workspace]\n"
+            ),
+        );
+        scratch.file(
+            "build.rs",
+            &format!("fn main() -> Result<(), core_build::Error> {{\n    {build}\n}}\n"),
+        );
+        scratch.file("src/main.rs", "fn main() {}\n");
+        scratch
+    }
+
+    pub(crate) fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// The directory that the crate is in.
+    pub(crate) fn parent(&self) -> &Path {
+        self.parent.path()
+    }
+
+    pub(crate) fn file(&self, path: &str, text: &str) {
+        let path = self.dir.join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    /// Cargo, to be run in the crate.
+    pub(crate) fn cargo(&self, command: &str) -> Command {
+        let mut cargo = Command::new(env!("CARGO"));
+        cargo
+            .current_dir(&self.dir)
+            .args([command, "--offline"])
+            .env("CARGO_TARGET_DIR", target_dir())
+            .env_remove("RUSTFLAGS")
+            // This package's own, which would pass for the crate's.
+            .env_remove("OUT_DIR")
+            .env_remove("CLANG");
+        cargo
+    }
+
+    /// What a failed build says on stderr, without what Cargo says on its own.
+    pub(crate) fn build_error(&self) -> String {
+        error_of(&mut self.cargo("build"))
+    }
+}
+
+/// Where all scratch crates are built.
+pub(crate) fn target_dir() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("scratch")
+}
+
+/// Runs a command that must fail, and gives its stderr.
+pub(crate) fn error_of(command: &mut Command) -> String {
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success(), "the build did not fail:\n{text}");
+    text
+}
+
+/// Runs a command that must not fail, and gives its stdout.
+pub(crate) fn output_of(command: &mut Command) -> String {
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command.output().unwrap();
+    let stdout = String::from_utf8_lossy(&stdout).into_owned();
+    let stderr = String::from_utf8_lossy(&stderr);
+    assert!(status.success(), "{status}\n{stdout}\n{stderr}");
+    stdout
+}
