@@ -38,6 +38,7 @@ pub mod object;
 pub mod read;
 pub mod relo;
 pub mod rust;
+mod strings;
 mod subset;
 pub mod tag;
 #[cfg(test)]

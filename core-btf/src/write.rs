@@ -1,10 +1,9 @@
 //! Owned types, interned names, and their encoding.
 
-use std::collections::HashMap;
-
 use crate::error::{Error, Result};
 use crate::model::{CompositeKind, Kind, Member, NameOffset, Type, TypeId};
 use crate::read::{Btf, Endian, HEADER_BYTES, MAGIC};
+use crate::strings::Strings;
 
 /// Most bytes the string section may have: name offsets are 24 bits in the kernel
 /// (`BTF_MAX_NAME_OFFSET`).
@@ -15,22 +14,6 @@ pub const MAX_TYPES: u64 = 0x7fff_ffff;
 pub const MAX_VLEN: u64 = 0xffff;
 /// Last bit offset that a member of a struct with bitfields can have.
 pub(crate) const MAX_BITFIELD_OFFSET: u64 = 0x00ff_ffff;
-
-/// Names, each stored once.
-#[derive(Clone, Debug)]
-struct Strings {
-    bytes: Vec<u8>,
-    offsets: HashMap<Box<str>, NameOffset>,
-}
-
-impl Strings {
-    /// The name at `offset`; empty if none was stored there.
-    fn get(&self, offset: NameOffset) -> &str {
-        let rest = self.bytes.get(offset.0 as usize..).unwrap_or_default();
-        let len = rest.iter().position(|&b| b == 0).unwrap_or(0);
-        std::str::from_utf8(rest.get(..len).unwrap_or_default()).unwrap_or_default()
-    }
-}
 
 /// Types and names in the making.
 ///
@@ -54,10 +37,7 @@ impl BtfBuf {
     pub fn new() -> Self {
         Self {
             types: Vec::new(),
-            strings: Strings {
-                bytes: vec![0],
-                offsets: HashMap::new(),
-            },
+            strings: Strings::new(),
         }
     }
 
@@ -166,7 +146,7 @@ impl BtfBuf {
     /// names are looked up anew.
     #[cfg(feature = "dwarf")]
     pub(crate) fn append(&mut self, other: Self) -> Result<()> {
-        let mut names = vec![NameOffset::ANONYMOUS; other.strings.bytes.len()];
+        let mut names = vec![NameOffset::ANONYMOUS; other.strings.bytes().len()];
         let mut types = other.types;
         for ty in &mut types {
             let mut failed = None;
@@ -197,33 +177,7 @@ impl BtfBuf {
     /// [`Error::Limit`] when names would take more than 16 MiB, [`Error::Name`] for a name with a
     /// NUL in it.
     pub fn intern(&mut self, name: &str) -> Result<NameOffset> {
-        if name.is_empty() {
-            return Ok(NameOffset::ANONYMOUS);
-        }
-        if let Some(&offset) = self.strings.offsets.get(name) {
-            return Ok(offset);
-        }
-        let offset = self.strings.bytes.len() as u64;
-        let end = offset + name.len() as u64 + 1;
-        if end > MAX_STRING_BYTES {
-            return Err(Error::Limit {
-                what: "bytes of names",
-                value: end,
-                limit: MAX_STRING_BYTES,
-            });
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "checked against 24 bits")]
-        let offset = NameOffset(offset as u32);
-        if name.contains('\0') {
-            return Err(Error::Name {
-                offset: offset.0,
-                problem: "to be given to a name that contains NUL",
-            });
-        }
-        self.strings.bytes.extend_from_slice(name.as_bytes());
-        self.strings.bytes.push(0);
-        self.strings.offsets.insert(name.into(), offset);
-        Ok(offset)
+        self.strings.intern(name)
     }
 
     /// The name at an offset that [`BtfBuf::intern`] gave; empty for any other.
@@ -240,7 +194,7 @@ impl BtfBuf {
     pub fn encode(&self, endian: Endian) -> Result<Vec<u8>> {
         let mut out = Encoder {
             bytes: Vec::with_capacity(
-                HEADER_BYTES + 24 * self.types.len() + self.strings.bytes.len(),
+                HEADER_BYTES + 24 * self.types.len() + self.strings.bytes().len(),
             ),
             endian,
         };
@@ -260,8 +214,8 @@ impl BtfBuf {
             out.type_(ty)?;
         }
         let types_len = word(out.bytes.len() - HEADER_BYTES, "bytes of types")?;
-        let strings_len = word(self.strings.bytes.len(), "bytes of names")?;
-        out.bytes.extend_from_slice(&self.strings.bytes);
+        let strings_len = word(self.strings.bytes().len(), "bytes of names")?;
+        out.bytes.extend_from_slice(self.strings.bytes());
 
         let mut header = Encoder {
             bytes: Vec::with_capacity(HEADER_BYTES),
