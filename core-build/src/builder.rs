@@ -113,7 +113,7 @@ impl Builder {
                 types.extend(&c::types(library)?).map_err(app_btf)?;
             }
         }
-        let types = header::app_types(&types, &self.types)?;
+        let types = header::app_types(types, &self.types)?;
         let app = types.encode(cargo.endian).map_err(app_btf)?;
         out.write("app.btf", &app)?;
         if linux {

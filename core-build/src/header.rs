@@ -1,9 +1,12 @@
 //! `traceable.bpf.h` and the headers beside it.
 
 use core_btf::c::Header;
+use core_btf::dedup::dedup;
 use core_btf::model::{CompositeKind, Enumerator, NameOffset, Type};
+use core_btf::object::APP_TAG;
 use core_btf::read::Endian;
-use core_btf::{Btf, BtfBuf, TypeId};
+use core_btf::tag::tag_typedefs;
+use core_btf::{Btf, BtfBuf, Kind, TypeId};
 use libbpf_rs::libbpf_sys::API_HEADERS;
 
 use crate::error::{Error, Result};
@@ -15,9 +18,6 @@ const MAX_VLEN: usize = 0xffff;
 
 const CORE: &str = include_str!("../include/core.bpf.h");
 const PRELUDE: &str = include_str!("../include/core_prelude.bpf.h");
-
-/// Marks the application's types, so that the loader looks for them in the application's BTF only.
-const PROVENANCE: &str = "core:app";
 
 /// Ends the name of a type in the header when a header that is included before it has that name
 /// already. CO-RE ignores it.
@@ -36,8 +36,9 @@ const LIBBPF_TAGS: [&str; 7] = [
 
 /// What is known of the application's types, ready to be embedded and printed: each type once,
 /// limited to `roots` and what they need if there are any.
-pub(crate) fn app_types(types: &BtfBuf, roots: &[String]) -> Result<BtfBuf> {
-    let types = types.clone();
+pub(crate) fn app_types(mut types: BtfBuf, roots: &[String]) -> Result<BtfBuf> {
+    tag_typedefs(&mut types);
+    let types = dedup(types).map_err(app_btf)?;
     if roots.is_empty() {
         return Ok(types);
     }
@@ -87,7 +88,17 @@ pub(crate) fn write(app: &[u8], vmlinux: Option<&[u8]>, out: &mut Out) -> Result
 fn traceable(app: &[u8], prelude: &[u8], vmlinux: Option<&[u8]>) -> core_btf::Result<String> {
     let (app, prelude) = (Btf::parse(app)?, Btf::parse(prelude)?);
     let vmlinux = vmlinux.map(Btf::parse).transpose()?;
-    let mut header = Header::new(&app).tag(PROVENANCE).beside(&prelude, FLAVOR);
+    // Names with two underscores in front are the C library's own, and say less than what they
+    // stand for.
+    let internal = app
+        .iter()
+        .filter(|ty| ty.kind() == Kind::Typedef)
+        .filter_map(|ty| ty.name().ok())
+        .filter(|name| name.starts_with("__"));
+    let mut header = Header::new(&app)
+        .tag(APP_TAG)
+        .expand(internal)
+        .beside(&prelude, FLAVOR);
     if let Some(vmlinux) = &vmlinux {
         header = header.beside(vmlinux, FLAVOR);
     }
