@@ -9,8 +9,8 @@ use crate::read::{Btf, Endian};
 /// Text of the `btf_decl_tag` that marks the application's types in a generated header.
 pub const APP_TAG: &str = "core:app";
 
-/// Ends the name of an enumerator that the generated header repeats in each of its enums, which C
-/// gives no tags: the flavor that [`enum_mark`](crate::c::enum_mark) makes of [`APP_TAG`].
+/// Is in the name of an enumerator that the generated header repeats in each of its enums, which C
+/// gives no tags: the flavor, or its beginning, that [`enum_mark`](crate::c::enum_mark) makes of [`APP_TAG`].
 pub const APP_MARK: &str = "___core_app";
 
 /// Bytes of a BPF instruction.
@@ -219,9 +219,8 @@ impl<'a> BpfObject<'a> {
     fn is_app_enum(&self, id: TypeId) -> bool {
         let marked = self.btf.get(id).is_ok_and(|ty| {
             ty.enumerators().any(|value| {
-                self.btf
-                    .name_bytes(value.name)
-                    .ends_with(APP_MARK.as_bytes())
+                let mut parts = self.btf.name_bytes(value.name).windows(APP_MARK.len());
+                parts.any(|part| part == APP_MARK.as_bytes())
             })
         });
         if marked {

@@ -7,6 +7,7 @@ use super::scalar;
 use crate::error::{Error, Result};
 use crate::model::{Kind, TypeId};
 use crate::read::{Btf, TypeRef};
+use crate::relo::essential_name;
 
 /// Most bytes of C. Anonymous types are printed at each use, so a small malformed blob could ask
 /// for any amount.
@@ -163,9 +164,13 @@ impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
             self.end_line(ty.id())?;
         }
         if let (true, Some(tag), Some((name, value))) = (is_named, &self.header.tag, first) {
+            let name = self.out.get(name).unwrap_or_default();
+            let (name, flavor) = name.split_at(essential_name(name.as_bytes()).len());
+            // One flavor after another would leave the first in the name that matches.
+            let flavor = flavor.get("__".len()..).unwrap_or_default();
+            let mark = format!("{name}{}{flavor}", super::enum_mark(tag));
             self.indent(depth + 1);
-            self.out.extend_from_within(name);
-            self.out.push_str(&super::enum_mark(tag));
+            self.out.push_str(&mark);
             self.out.push_str(" = ");
             self.out.push_str(&scalar::constant(ty, value));
             self.out.push(',');

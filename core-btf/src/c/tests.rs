@@ -343,6 +343,14 @@ fn composites_are_tagged_and_enums_marked() {
          #endif\n"
     );
     assert_eq!(enum_mark(APP_TAG), APP_MARK);
+
+    // What is marked keeps the name that matches, whatever its flavor.
+    t.enumeration("e", 4, false, &[("A", 6)]);
+    let header = t.print_with(|h| h.tag(APP_TAG)).unwrap();
+    assert!(
+        header.contains("enum e___2 {\n\tA___2 = 6,\n\tA___core_app_2 = 6,\n};"),
+        "{header}"
+    );
 }
 
 /// Annotations of the BTF itself reach the header, with their text made harmless.
