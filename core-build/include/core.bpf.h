@@ -215,10 +215,21 @@
 	___core_r;									\
 })
 
+/*
+ * Numbers and pointers have no type of the application's to ask for. Their size is fixed all the
+ * same: the loader refuses a pointer that leads to numbers of another size.
+ */
+#define ___core_is_scalar(value)							\
+	(__builtin_classify_type(value) == 5 || _Generic((value),			\
+		char: 1, signed char: 1, unsigned char: 1, short: 1, unsigned short: 1,	\
+		int: 1, unsigned int: 1, long: 1, unsigned long: 1, long long: 1,	\
+		unsigned long long: 1, _Bool: 1, float: 1, double: 1, default: 0))
+
 /* NULL when the application does not have the type: a read of it then fails. */
 #define core_at(first, i) ({								\
 	__auto_type ___core_p = (first);						\
-	__u64 ___core_size = bpf_core_type_size(__typeof__(*___core_p));		\
+	__u64 ___core_size = ___core_is_scalar(*___core_p)				\
+		? sizeof(*___core_p) : bpf_core_type_size(__typeof__(*___core_p));	\
 	___core_size ? (__typeof__(___core_p))						\
 			((unsigned long)___core_p + (unsigned long)(i) * ___core_size)	\
 		     : (__typeof__(___core_p))0;					\

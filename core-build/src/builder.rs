@@ -2,16 +2,17 @@
 
 use std::borrow::Borrow;
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use core_btf::BtfBuf;
 
 use crate::bpf::{self, Origin};
 use crate::c;
-use crate::cargo::{Cargo, Inputs};
+use crate::cargo::{self, Cargo, Inputs};
 use crate::error::Result;
 use crate::header::{self, app_btf};
 use crate::out::Out;
+use crate::rust;
 use crate::vmlinux::Vmlinux;
 
 /// Compiles the C and BPF parts of a crate, and prepares what `core_runtime::embed!()` embeds.
@@ -121,7 +122,17 @@ impl Builder {
                 Some(vmlinux) => Some(vmlinux.write(&mut out, &mut inputs)?),
                 None => None,
             };
-            header::write(&app, vmlinux.as_deref(), &mut out)?;
+            let mut declared = types;
+            for root in ["src/lib.rs", "src/main.rs"].map(Path::new) {
+                if root.is_file() {
+                    let source = rust::declare(&cargo.package, root, cargo.pointer_bytes)?;
+                    declared.extend(&source.types).map_err(app_btf)?;
+                    source.files.into_iter().for_each(|file| inputs.file(file));
+                    source.warnings.iter().for_each(|text| cargo::warn(text));
+                }
+            }
+            let declared = declared.encode(cargo.endian).map_err(app_btf)?;
+            header::write(&declared, vmlinux.as_deref(), &mut out)?;
             let args = clang_args(&self.args, &cargo, &out);
             bpf::build(&programs, &args, &cargo, &mut out, &mut inputs)?;
         }

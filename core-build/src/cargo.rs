@@ -18,6 +18,8 @@ pub(crate) struct Cargo {
     pub(crate) target_os: String,
     /// `x86_64`, ...
     pub(crate) target_arch: String,
+    /// Bytes of a pointer of the target.
+    pub(crate) pointer_bytes: u32,
     /// Byte order of the target.
     pub(crate) endian: Endian,
     /// How many compilers may run at a time.
@@ -34,6 +36,10 @@ impl Cargo {
             package: variable("CARGO_PKG_NAME")?.replace('-', "_"),
             target_os: variable("CARGO_CFG_TARGET_OS")?,
             target_arch: variable("CARGO_CFG_TARGET_ARCH")?,
+            pointer_bytes: match variable("CARGO_CFG_TARGET_POINTER_WIDTH")?.as_str() {
+                "32" => 4,
+                _ => 8,
+            },
             endian: match variable("CARGO_CFG_TARGET_ENDIAN")?.as_str() {
                 "big" => Endian::Big,
                 _ => Endian::Little,

@@ -17,6 +17,7 @@ use crate::out::Out;
 const MAX_VLEN: usize = 0xffff;
 
 const CORE: &str = include_str!("../include/core.bpf.h");
+const RUST: &str = include_str!("../include/core_rust.bpf.h");
 const PRELUDE: &str = include_str!("../include/core_prelude.bpf.h");
 
 /// Ends the name of a type in the header when a header that is included before it has that name
@@ -76,6 +77,7 @@ pub(crate) fn write(app: &[u8], vmlinux: Option<&[u8]>, out: &mut Out) -> Result
         out.write(&format!("include/bpf/{name}"), text.as_bytes())?;
     }
     out.write("include/core.bpf.h", CORE.as_bytes())?;
+    out.write("include/core_rust.bpf.h", RUST.as_bytes())?;
     out.write("include/core_prelude.bpf.h", PRELUDE.as_bytes())?;
 
     let prelude = prelude_names().and_then(|names| names.encode(Endian::NATIVE));
@@ -107,7 +109,8 @@ fn traceable(app: &[u8], prelude: &[u8], vmlinux: Option<&[u8]>) -> core_btf::Re
         "/* The types of this application, for its BPF programs. */\n\
          #ifndef TRACEABLE_BPF_H\n\
          #define TRACEABLE_BPF_H\n\n\
-         #include \"core.bpf.h\"\n\n\
+         #include \"core.bpf.h\"\n\
+         #include \"core_rust.bpf.h\"\n\n\
          {types}\n\
          #endif /* TRACEABLE_BPF_H */\n"
     ))

@@ -40,6 +40,7 @@ mod error;
 mod header;
 mod near;
 mod out;
+mod rust;
 mod vmlinux;
 
 pub use builder::Builder;

@@ -1,0 +1,288 @@
+//! The crate's own source: the modules, types, aliases, constants and imports that rustc will see.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use syn::{Attribute, Expr, ExprLit, Generics, Item, ItemMod, Lit, Meta, Stmt, Type, UseTree};
+
+use super::cfg::Cfg;
+use crate::error::{Error, Result};
+
+/// Name of the attribute that marks a type.
+const ATTRIBUTE: &str = "bpf_traceable";
+
+/// The source of a crate.
+#[derive(Debug)]
+pub(crate) struct Source {
+    /// Name of the crate, as paths have it.
+    pub(crate) name: String,
+    /// Modules by their path below the crate; the crate itself is the empty path.
+    pub(crate) modules: BTreeMap<Vec<String>, Module>,
+    /// Every file that was read.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+/// What a module, or the body of a function, says about types.
+#[derive(Debug, Default)]
+pub(crate) struct Module {
+    /// Definitions by name.
+    pub(crate) definitions: BTreeMap<String, Definition>,
+    /// Paths that `use` brings in, by the name it gives them.
+    pub(crate) uses: BTreeMap<String, Vec<String>>,
+    /// Paths of `use path::*`.
+    pub(crate) globs: Vec<Vec<String>>,
+    /// A function's body also sees what its module sees.
+    pub(crate) is_function: bool,
+}
+
+/// What a name stands for.
+#[derive(Clone, Debug)]
+pub(crate) enum Definition {
+    /// A struct, enum or union.
+    Type(Box<TypeDefinition>),
+    /// `type Name<..> = ..;`
+    Alias(Box<(Generics, Type)>),
+    /// `const NAME: .. = ..;`
+    Const(Box<Expr>),
+}
+
+/// A struct, enum or union.
+#[derive(Clone, Debug)]
+pub(crate) struct TypeDefinition {
+    pub(crate) item: Item,
+    /// `#[bpf_traceable]` with its arguments, where the type has it.
+    pub(crate) attribute: Option<Meta>,
+    /// File and line, for messages.
+    pub(crate) file: PathBuf,
+    pub(crate) line: usize,
+}
+
+impl Source {
+    /// Reads the crate called `name` whose root file is `root`, following `mod` declarations.
+    pub(crate) fn read(name: &str, root: &Path, cfg: &Cfg) -> Result<Self> {
+        let mut reader = Reader {
+            cfg,
+            source: Self {
+                name: name.to_owned(),
+                modules: BTreeMap::new(),
+                files: Vec::new(),
+            },
+        };
+        // The root's modules lie beside it, as those of a `mod.rs` do.
+        reader.file(root, &directory(root), &[])?;
+        Ok(reader.source)
+    }
+}
+
+struct Reader<'c> {
+    cfg: &'c Cfg,
+    source: Source,
+}
+
+/// Where items stand.
+#[derive(Clone, Copy)]
+struct Place<'p> {
+    /// The file.
+    file: &'p Path,
+    /// The folder of the module's own modules.
+    folder: &'p Path,
+    /// The module.
+    module: &'p [String],
+}
+
+impl Reader<'_> {
+    fn file(&mut self, file: &Path, folder: &Path, module: &[String]) -> Result<()> {
+        let text = fs::read_to_string(file).map_err(|source| Error::Io {
+            action: "read",
+            path: file.into(),
+            source,
+        })?;
+        self.source.files.push(file.into());
+        self.module(module);
+        let place = Place {
+            file,
+            folder,
+            module,
+        };
+        // What does not parse is rustc's to report, in the right words and at the right place.
+        match syn::parse_file(&text) {
+            Ok(parsed) => self.items(&parsed.items, place),
+            Err(_) => Ok(()),
+        }
+    }
+
+    fn module(&mut self, path: &[String]) -> &mut Module {
+        self.source.modules.entry(path.to_vec()).or_default()
+    }
+
+    fn define(&mut self, place: Place<'_>, name: &syn::Ident, definition: Definition) {
+        let definitions = &mut self.module(place.module).definitions;
+        definitions.insert(plain(name), definition);
+    }
+
+    fn items(&mut self, items: &[Item], place: Place<'_>) -> Result<()> {
+        for item in items {
+            match item {
+                Item::Mod(module) if self.cfg.allows(&module.attrs) => {
+                    self.nested(module, place)?;
+                }
+                Item::Struct(it) => self.ty(item, &it.ident, &it.attrs, place),
+                Item::Enum(it) => self.ty(item, &it.ident, &it.attrs, place),
+                Item::Union(it) => self.ty(item, &it.ident, &it.attrs, place),
+                Item::Type(alias) if self.cfg.allows(&alias.attrs) => {
+                    let alias_of =
+                        Definition::Alias(Box::new((alias.generics.clone(), (*alias.ty).clone())));
+                    self.define(place, &alias.ident, alias_of);
+                }
+                Item::Const(it) if self.cfg.allows(&it.attrs) => {
+                    self.define(place, &it.ident, Definition::Const(it.expr.clone()));
+                }
+                Item::Use(it) if self.cfg.allows(&it.attrs) => {
+                    self.uses(&it.tree, &mut Vec::new(), place);
+                }
+                Item::Fn(function) if self.cfg.allows(&function.attrs) => {
+                    self.function(&function.sig.ident, &function.block, place)?;
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The types that are declared inside a function.
+    fn function(&mut self, name: &syn::Ident, block: &syn::Block, place: Place<'_>) -> Result<()> {
+        let items: Vec<Item> = block
+            .stmts
+            .iter()
+            .filter_map(|statement| match statement {
+                Stmt::Item(item) => Some(item.clone()),
+                _ => None,
+            })
+            .collect();
+        if items.is_empty() {
+            return Ok(());
+        }
+        let module = child(place.module, &plain(name));
+        self.module(&module).is_function = true;
+        self.items(
+            &items,
+            Place {
+                module: &module,
+                ..place
+            },
+        )
+    }
+
+    fn nested(&mut self, module: &ItemMod, place: Place<'_>) -> Result<()> {
+        let name = plain(&module.ident);
+        let path = child(place.module, &name);
+        let attributes = self.cfg.attributes(&module.attrs);
+        let explicit = attributes.iter().find_map(path_attribute);
+        if let Some((_, items)) = &module.content {
+            let folder = place.folder.join(explicit.unwrap_or_else(|| name.into()));
+            self.module(&path);
+            let inner = Place {
+                folder: &folder,
+                module: &path,
+                ..place
+            };
+            return self.items(items, inner);
+        }
+        if let Some(explicit) = explicit {
+            // Relative to the file's own folder; that file is then like a `mod.rs`.
+            let file = directory(place.file).join(explicit);
+            return self.file(&file, &directory(&file), &path);
+        }
+        let folder = place.folder.join(&name);
+        let beside = place.folder.join(format!("{name}.rs"));
+        let within = folder.join("mod.rs");
+        if beside.is_file() {
+            self.file(&beside, &folder, &path)
+        } else if within.is_file() {
+            self.file(&within, &folder, &path)
+        } else {
+            // A missing file is rustc's to report.
+            Ok(())
+        }
+    }
+
+    fn ty(&mut self, item: &Item, name: &syn::Ident, attrs: &[Attribute], place: Place<'_>) {
+        if !self.cfg.allows(attrs) {
+            return;
+        }
+        let attribute = self.cfg.attributes(attrs).into_iter().find(|meta| {
+            let last = meta.path().segments.last();
+            last.is_some_and(|segment| segment.ident == ATTRIBUTE)
+        });
+        let definition = TypeDefinition {
+            item: item.clone(),
+            attribute,
+            file: place.file.into(),
+            line: name.span().start().line,
+        };
+        self.define(place, name, Definition::Type(Box::new(definition)));
+    }
+
+    fn uses(&mut self, tree: &UseTree, path: &mut Vec<String>, place: Place<'_>) {
+        match tree {
+            UseTree::Path(segment) => {
+                path.push(plain(&segment.ident));
+                self.uses(&segment.tree, path, place);
+                path.pop();
+            }
+            UseTree::Name(name) => {
+                self.import(&plain(&name.ident), &plain(&name.ident), path, place);
+            }
+            UseTree::Rename(it) => self.import(&plain(&it.ident), &plain(&it.rename), path, place),
+            UseTree::Glob(_) => {
+                let path = path.clone();
+                self.module(place.module).globs.push(path);
+            }
+            UseTree::Group(group) => {
+                for tree in &group.items {
+                    self.uses(tree, path, place);
+                }
+            }
+        }
+    }
+
+    fn import(&mut self, name: &str, alias: &str, path: &[String], place: Place<'_>) {
+        // `use a::b::{self}` is `use a::b`.
+        let (path, alias) = match (name, path.last()) {
+            ("self", Some(last)) => {
+                let alias = if alias == "self" { last } else { alias };
+                (path.to_vec(), alias.to_owned())
+            }
+            _ => (child(path, name), alias.to_owned()),
+        };
+        self.module(place.module).uses.insert(alias, path);
+    }
+}
+
+/// An identifier without `r#`.
+pub(crate) fn plain(ident: &syn::Ident) -> String {
+    let text = ident.to_string();
+    text.strip_prefix("r#").map_or(text.clone(), str::to_owned)
+}
+
+fn child(path: &[String], name: &str) -> Vec<String> {
+    let mut path = path.to_vec();
+    path.push(name.to_owned());
+    path
+}
+
+fn directory(file: &Path) -> PathBuf {
+    file.parent().map(Path::to_path_buf).unwrap_or_default()
+}
+
+fn path_attribute(meta: &Meta) -> Option<PathBuf> {
+    let pair = meta.require_name_value().ok()?;
+    match &pair.value {
+        Expr::Lit(ExprLit {
+            lit: Lit::Str(text),
+            ..
+        }) if pair.path.is_ident("path") => Some(text.value().into()),
+        _ => None,
+    }
+}
