@@ -1,7 +1,8 @@
 //! The borrowed, bounds-checked decoder of a BTF blob.
 
 use std::borrow::Cow;
-use std::sync::OnceLock;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use crate::error::{Error, Result};
 use crate::model::{
@@ -84,7 +85,12 @@ pub struct Btf<'a> {
     /// Offset in `types` of each type; entry 0 is type 1.
     index: Cow<'a, [u32]>,
     pointer_bytes: OnceLock<u32>,
+    /// What searches have found, if that is to be remembered. Clones share it.
+    found: Option<Arc<Found>>,
 }
+
+/// By essential name: kinds that were searched for, and the types found, ascending.
+type Found = Mutex<HashMap<Box<[u8]>, Vec<(Kind, Arc<[TypeId]>)>>>;
 
 /// A section of the blob, with bounds checked.
 fn section<'a>(
@@ -188,9 +194,37 @@ impl<'a> Btf<'a> {
             types_offset,
             index: Cow::Owned(index),
             pointer_bytes: OnceLock::new(),
+            found: None,
         };
         let end = (types_offset + types.len()).max(strings_offset + strings.len());
         Ok((btf, end))
+    }
+
+    /// Remembers from now on, here and in clones, what relocation has searched for by name. That
+    /// pays for a large blob against which many objects are relocated: the kernel's.
+    #[must_use]
+    pub fn remember_searches(mut self) -> Self {
+        self.found.get_or_insert_default();
+        self
+    }
+
+    /// What an earlier search for a kind and essential name has found, if it is remembered.
+    pub(crate) fn found(&self, kind: Kind, name: &[u8]) -> Option<Arc<[TypeId]>> {
+        // Whoever panicked while holding the lock has left a map that lacks an entry at worst.
+        let found = self.found.as_ref()?.lock();
+        let found = found.unwrap_or_else(PoisonError::into_inner);
+        let of_name = found.get(name)?;
+        let (_, types) = of_name.iter().find(|(k, _)| *k == kind)?;
+        Some(Arc::clone(types))
+    }
+
+    /// Remembers what a search has found, if that is wanted.
+    pub(crate) fn remember(&self, kind: Kind, name: &[u8], types: impl Iterator<Item = TypeId>) {
+        if let Some(found) = &self.found {
+            let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
+            let of_name = found.entry(name.into()).or_default();
+            of_name.push((kind, types.collect()));
+        }
     }
 
     /// Byte order of the blob.

@@ -73,6 +73,11 @@ impl Root<'_> {
     }
 }
 
+/// The kind under which a search is remembered: the two kinds of enum are searched for together.
+const fn searched_kind(kind: Kind) -> Kind {
+    if kind.is_enum() { Kind::Enum } else { kind }
+}
+
 /// All roots of an object with their candidates.
 #[derive(Clone, Debug)]
 pub(crate) struct Roots<'o> {
@@ -177,10 +182,31 @@ impl<'o> Roots<'o> {
 
     /// Adds the types of `btf` that fit a wanted root.
     fn scan(&mut self, btf: &Btf<'_>, origin: Origin, mut wanted: impl FnMut(&Root<'_>) -> bool) {
-        let wanted: Vec<bool> = self.all.iter().map(&mut wanted).collect();
+        let mut wanted: Vec<bool> = self.all.iter().map(&mut wanted).collect();
+        let candidate = |ty| Candidate {
+            origin,
+            ty,
+            by_typedef: false,
+        };
+        for (root, wanted) in self.all.iter_mut().zip(&mut wanted).filter(|(_, w)| **w) {
+            if let Some(found) = btf.found(searched_kind(root.kind), root.name) {
+                root.candidates.extend(found.iter().copied().map(candidate));
+                *wanted = false;
+            }
+        }
+        let before: Vec<usize> = self.all.iter().map(|root| root.candidates.len()).collect();
+        self.search(btf, &wanted, candidate);
+        for ((root, before), _) in self.all.iter().zip(before).zip(wanted).filter(|(_, w)| *w) {
+            let found = root.candidates.iter().skip(before).map(|found| found.ty);
+            btf.remember(searched_kind(root.kind), root.name, found);
+        }
+    }
+
+    /// Adds the types of `btf` that fit a root for which `wanted` is set.
+    fn search(&mut self, btf: &Btf<'_>, wanted: &[bool], candidate: impl Fn(TypeId) -> Candidate) {
         let mut kinds = 0_u32;
         let mut first = [false; 256];
-        for (root, _) in self.all.iter().zip(&wanted).filter(|(_, w)| **w) {
+        for (root, _) in self.all.iter().zip(wanted).filter(|(_, w)| **w) {
             kinds |= 1 << root.kind as u8;
             if root.kind.is_enum() {
                 kinds |= 1 << Kind::Enum as u8 | 1 << Kind::Enum64 as u8;
@@ -201,7 +227,7 @@ impl<'o> Roots<'o> {
             if !name.first().is_some_and(named) {
                 continue;
             }
-            for (root, _) in self.all.iter_mut().zip(&wanted).filter(|(_, w)| **w) {
+            for (root, _) in self.all.iter_mut().zip(wanted).filter(|(_, w)| **w) {
                 if !name.starts_with(root.name) || !kinds_are_compat(root.kind, kind) {
                     continue;
                 }
@@ -209,11 +235,7 @@ impl<'o> Roots<'o> {
                 let len = name.iter().position(|&b| b == 0).unwrap_or(name.len());
                 let whole = name.get(..len).unwrap_or_default();
                 if essential_name(whole) == root.name {
-                    root.candidates.push(Candidate {
-                        origin,
-                        ty: id,
-                        by_typedef: false,
-                    });
+                    root.candidates.push(candidate(id));
                 }
             }
         }
