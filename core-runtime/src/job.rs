@@ -1,6 +1,7 @@
 //! The work on one object: what it is relocated against, and why it does not load.
 
 use std::borrow::Cow;
+use std::slice;
 use std::sync::Arc;
 
 use core_btf::merge::targeted;
@@ -90,13 +91,13 @@ impl Job {
         parsed.retain_functions(|function| !left_out.iter().any(|name| *name == function.name));
         let app: Vec<_> = self.context.app.blobs().collect();
         let kernel = if parsed.needs().kernel {
-            vec![self.context.kernel.get()?]
+            Some(self.context.kernel.get()?)
         } else {
-            Vec::new()
+            None
         };
         let sources = Sources {
             app: &app,
-            kernel: &kernel,
+            kernel: kernel.as_deref().map_or(&[], slice::from_ref),
         };
         let rows = check(&parsed, &sources).map_err(Error::Object)?;
         let (refused, passed) = rows

@@ -1,5 +1,6 @@
 //! The kernel's types.
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -43,15 +44,16 @@ impl KernelTypes {
         })
     }
 
-    pub(crate) fn get(&self) -> Result<Btf<'_>> {
+    pub(crate) fn get(&self) -> Result<Cow<'_, Btf<'_>>> {
         match self {
-            Self::Running => running().cloned(),
+            Self::Running => running().map(Cow::Borrowed),
             Self::Named { path, read } => {
                 let types = get_or_try(read, || TypeInfo::from_file(path))?;
-                types.blobs().next().ok_or_else(|| Error::NoTypeInfo {
+                let first = types.blobs().next().ok_or_else(|| Error::NoTypeInfo {
                     file: path.clone(),
                     hint: "it has no BTF blob",
-                })
+                });
+                first.map(Cow::Owned)
             }
         }
     }
@@ -128,11 +130,12 @@ fn running() -> Result<&'static Btf<'static>> {
                 source,
             })
         })?;
-        Btf::parse(published.bytes()).map_err(|source| Error::MalformedBtf {
+        let parsed = Btf::parse(published.bytes()).map_err(|source| Error::MalformedBtf {
             origin: VMLINUX.into(),
             offset: 0,
             source,
-        })
+        })?;
+        Ok(parsed.remember_searches())
     })
 }
 

@@ -10,11 +10,13 @@ use libbpf_rs::libbpf_sys::{
     bpf_prog_load_opts,
 };
 
-/// Maps a file of sysfs whose content is a constant of the running kernel.
+/// Maps a file of sysfs whose content is a constant of the running kernel. The kernel takes private
+/// maps only.
 pub(crate) fn map_kernel_file(file: &File) -> io::Result<memmap2::Mmap> {
+    let options = memmap2::MmapOptions::new();
     // SAFETY: the memory behind a map must not change. This is the kernel's read-only data; nobody
     // can write to or truncate the file.
-    unsafe { memmap2::Mmap::map(file) }
+    unsafe { options.map_copy_read_only(file) }
 }
 
 /// The descriptor that becomes readable when there are events.

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::io::Read as _;
 use std::ops::Range;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use core_btf::{Btf, layout};
@@ -64,16 +65,18 @@ impl TypeInfo {
                 source,
             }
         };
-        let mut file = File::open(path).map_err(io("open"))?;
-        let mut magic = Vec::new();
-        file.by_ref()
-            .take(4)
-            .read_to_end(&mut magic)
-            .map_err(io("read"))?;
-        if magic == *b"\x7fELF" {
+        let file = File::open(path).map_err(io("open"))?;
+        let mut magic = [0; 4];
+        let read = file.read_at(&mut magic, 0).map_err(io("read"))?;
+        if (read, magic) == (4, *b"\x7fELF") {
             return Self::from_elf(path);
         }
-        let mut bytes = magic;
+        let len = file
+            .metadata()
+            .map_err(io("open"))?
+            .len()
+            .min(MAX_BTF_BYTES);
+        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
         file.take(MAX_BTF_BYTES)
             .read_to_end(&mut bytes)
             .map_err(io("read"))?;

@@ -8,6 +8,7 @@
 pub mod app;
 pub mod clang;
 pub mod counter;
+pub mod libbpf;
 pub mod program;
 
 core_runtime::embed!();
