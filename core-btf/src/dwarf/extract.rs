@@ -13,6 +13,7 @@ use super::resolve::resolve_chunk;
 use super::sections::Sections;
 use super::threads;
 use super::units::Units;
+use crate::dedup::dedup;
 use crate::model::{Kind, Type};
 use crate::read::Endian;
 use crate::write::BtfBuf;
@@ -123,6 +124,7 @@ pub fn extract(data: &[u8], options: &Options) -> Result<Extraction, Error> {
         let name = (*name).clone();
         return Err(Error::NoSuchRoot { name });
     }
+    out.btf = dedup(out.btf)?;
     if !options.roots.is_empty() {
         let wanted = |ty: &Type| {
             let name = out.btf.name(ty.name());

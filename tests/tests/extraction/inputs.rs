@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use core_btf::dwarf::{Error, Extraction, Options, extract};
-use core_btf::elf;
+use core_btf::{Type, elf};
 
 use crate::fixture::source;
 use crate::layout::{Layouts, differences, layouts, typedef_layouts};
@@ -156,6 +156,14 @@ fn archives() {
         .arg(&archive)
         .args([&bare, &notes, &types, &long]));
     assert_both(&archive, &types, &other, "archive");
+    // One unit declares the struct that the other defines.
+    let found = ours(&archive);
+    let declared = |ty: &Type| match ty {
+        Type::Fwd { name, .. } => Some(found.name(*name).to_owned()),
+        _ => None,
+    };
+    let declared: Vec<_> = found.types().iter().filter_map(declared).collect();
+    assert_eq!(declared, ["declared", "declared_union"]);
 
     let empty = work.path("empty.a");
     run(Command::new("ar").arg("rcs").arg(&empty).arg(&bare));
@@ -285,6 +293,9 @@ fn any_number_of_threads() {
             };
             let found = read(&file, &options).unwrap();
             assert_eq!(layouts(&found.btf).len(), 1200);
+            let structs = found.btf.types().iter();
+            let structs = structs.filter(|ty| matches!(ty, Type::Composite { .. }));
+            assert_eq!(structs.count(), 1200, "each once");
             found.btf.encode(found.endian).unwrap()
         };
         let one = encoded(1);
