@@ -4,7 +4,7 @@ use std::ffi::CStr;
 
 use gimli::{
     AttributeSpecification, AttributeValue, DebugStrOffsetsBase, DwAt, DwAte, Encoding, EntriesRaw,
-    Expression, Operation, constants as dw,
+    Expression, Operation, RunTimeEndian, constants as dw,
 };
 
 use super::sections::{Sections, Slice};
@@ -31,6 +31,15 @@ impl Number {
     pub(super) const fn is_negative(self) -> bool {
         self.signed && self.bits.cast_signed() < 0
     }
+}
+
+/// The value that selects a variant.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Discriminant {
+    /// The value's bits, zero-extended.
+    pub(super) bits: u128,
+    /// Bytes of the form. A value of a signed type is to be extended from there.
+    pub(super) bytes: u32,
 }
 
 /// The attributes of one entry.
@@ -64,6 +73,10 @@ pub(super) struct Attrs<'a> {
     pub(super) upper_bound: Option<Number>,
     /// `DW_AT_const_value`.
     pub(super) const_value: Option<Number>,
+    /// `DW_AT_discr`: the tag of a variant part.
+    pub(super) discr: Option<Key>,
+    /// `DW_AT_discr_value`.
+    pub(super) discr_value: Option<Discriminant>,
     /// `DW_AT_str_offsets_base`.
     pub(super) str_offsets_base: Option<usize>,
     /// `DW_AT_dwo_name`.
@@ -157,6 +170,8 @@ impl<'u, 'a> Reader<'u, 'a> {
                     attrs.upper_bound = number(value);
                     true
                 }
+                dw::DW_AT_discr => self.reference(value, &mut attrs.discr),
+                dw::DW_AT_discr_value => set(&mut attrs.discr_value, self.discriminant(value)),
                 dw::DW_AT_const_value => set(&mut attrs.const_value, number(value)),
                 dw::DW_AT_str_offsets_base => {
                     attrs.str_offsets_base = match value {
@@ -227,6 +242,28 @@ impl<'u, 'a> Reader<'u, 'a> {
         };
         *to = Some(key.unwrap_or(NOWHERE));
         key.is_some()
+    }
+
+    fn discriminant(&self, value: AttributeValue<Slice<'a>>) -> Option<Discriminant> {
+        let (bits, bytes) = match value {
+            AttributeValue::Data1(value) => (value.into(), 1),
+            AttributeValue::Data2(value) => (value.into(), 2),
+            AttributeValue::Data4(value) => (value.into(), 4),
+            AttributeValue::Data8(value) => (value.into(), 8),
+            AttributeValue::Udata(value) => (value.into(), 16),
+            AttributeValue::Sdata(value) => (i128::from(value).cast_unsigned(), 16),
+            AttributeValue::Data16(value) => (value, 16),
+            AttributeValue::Block(block) => {
+                let bytes = <[u8; 16]>::try_from(block.slice()).ok()?;
+                let bits = match self.sections.endian {
+                    RunTimeEndian::Little => u128::from_le_bytes(bytes),
+                    RunTimeEndian::Big => u128::from_be_bytes(bytes),
+                };
+                (bits, 16)
+            }
+            _ => return None,
+        };
+        Some(Discriminant { bits, bytes })
     }
 
     /// The value of a location expression that adds a constant to the object's address.

@@ -81,6 +81,26 @@ pub enum Error {
         /// What is in the way.
         warning: Warning,
     },
+    /// A root of a probe's object that cannot be followed.
+    #[error("root {line:?} {problem}")]
+    Root {
+        /// Its line in `.core_roots`.
+        line: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A type that rustc, or the standard library, lays out in a way that is not known.
+    #[error("{section} at offset {offset:#x}: Rust type {ty} {problem}")]
+    RustType {
+        /// Path of the type.
+        ty: String,
+        /// ELF section.
+        section: &'static str,
+        /// Offset of its entry (DIE) in that section, in bytes.
+        offset: u64,
+        /// What is unexpected about it.
+        problem: String,
+    },
     /// The types go beyond the limits of BTF.
     #[error(transparent)]
     Btf(#[from] crate::Error),

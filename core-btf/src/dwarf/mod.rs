@@ -25,6 +25,7 @@ mod input;
 mod join;
 mod members;
 mod resolve;
+pub mod rust;
 mod scalars;
 mod sections;
 mod threads;

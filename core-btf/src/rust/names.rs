@@ -20,8 +20,10 @@ use super::view::View;
 /// The names depend on nothing but what [`Names::new`] is given, in any order.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    names: BTreeMap<Type, String>,
+    by_type: BTreeMap<Type, String>,
     taken: BTreeSet<String>,
+    /// What std's views would like to be called.
+    views: BTreeSet<String>,
 }
 
 /// Who keeps a name that several types would have.
@@ -43,12 +45,17 @@ impl Names {
         let mut out = Self::default();
         for (ty, name) in roots {
             out.taken.insert(name.clone());
-            out.names.insert(ty, name);
+            out.by_type.insert(ty, name);
         }
         let mut levels = BTreeMap::new();
         for ty in types {
             collect(ty, &mut levels);
         }
+        let all = levels.values().flatten();
+        out.views = all
+            .filter(|ty| standing(ty, local_crate) == Standing::Std)
+            .map(|ty| out.plain(ty))
+            .collect();
         // What a type is written with is on a lower level, and so has its name first.
         for level in levels.into_values() {
             out.assign(&level, local_crate);
@@ -60,7 +67,7 @@ impl Names {
     /// the names of the types that are written with it.
     #[must_use]
     pub fn name(&self, ty: &Type) -> String {
-        match self.names.get(ty) {
+        match self.by_type.get(ty) {
             Some(name) => name.clone(),
             None => self.plain(ty),
         }
@@ -70,7 +77,7 @@ impl Names {
     fn assign(&mut self, types: &BTreeSet<&Type>, local_crate: &str) {
         let mut groups: BTreeMap<String, Vec<(Standing, &Type)>> = BTreeMap::new();
         for ty in types {
-            if !self.names.contains_key(ty) {
+            if !self.by_type.contains_key(ty) {
                 let standing = standing(ty, local_crate);
                 groups
                     .entry(self.plain(ty))
@@ -83,12 +90,12 @@ impl Names {
             let best = group.iter().map(|(standing, _)| *standing).min();
             let mut owners = group.iter().filter(|(standing, _)| Some(*standing) == best);
             let owner = match (owners.next(), owners.next()) {
-                (Some((_, ty)), None) if !self.taken.contains(&name) => Some(*ty),
+                (Some((standing, ty)), None) if self.is_free(&name, *standing) => Some(*ty),
                 _ => None,
             };
             if let Some(owner) = owner {
                 self.taken.insert(name.clone());
-                self.names.insert(owner.clone(), name);
+                self.by_type.insert(owner.clone(), name);
             }
             let others: Vec<&Type> = group
                 .iter()
@@ -100,15 +107,19 @@ impl Names {
         // Only now are all names taken that need no qualification.
         for group in qualified {
             for ty in &group {
-                let name = self.qualified(ty, &group);
+                let name = self.qualified(ty, &group, local_crate);
                 self.taken.insert(name.clone());
-                self.names.insert((*ty).clone(), name);
+                self.by_type.insert((*ty).clone(), name);
             }
         }
     }
 
+    fn is_free(&self, name: &str, standing: Standing) -> bool {
+        !self.taken.contains(name) && (standing == Standing::Std || !self.views.contains(name))
+    }
+
     /// The name with as many modules before it as tell the type from all others.
-    fn qualified(&self, ty: &Type, group: &[&Type]) -> String {
+    fn qualified(&self, ty: &Type, group: &[&Type], local_crate: &str) -> String {
         let modules = match ty {
             Type::Path(path) => path.segments().len().saturating_sub(1),
             _ => 0,
@@ -116,7 +127,7 @@ impl Names {
         (1..=modules)
             .map(|count| (count, self.with_modules(ty, count)))
             .find(|(count, name)| {
-                !self.taken.contains(name)
+                self.is_free(name, standing(ty, local_crate))
                     && !group
                         .iter()
                         .any(|other| *other != ty && self.with_modules(other, *count) == *name)
@@ -372,6 +383,7 @@ mod tests {
             "x::State",
         ];
         let found = names(&[], &types);
+        assert_eq!(found[1], "Vec_u8", "std's view keeps its name");
         let distinct: BTreeSet<&String> = found.iter().collect();
         assert_eq!(distinct.len(), types.len(), "{found:?}");
     }

@@ -1,0 +1,52 @@
+//! Rust's debug information to the views of [`crate::rust`].
+//!
+//! [`extract_probe`] reads an object that rustc made of a crate whose only code are anchors:
+//! statics of type `Option<fn(&T)>`, one per root T, named in the section `.core_roots`, where each
+//! root has a line
+//!
+//! ```text
+//! <name of the anchor> TAB <C name of the root> TAB <"deep" or nothing> TAB <fields to leave out>
+//! ```
+//!
+//! with a comma between fields; those of an enum's variants are `Variant.field`. Everything that
+//! the roots hold, and what they point to in their own crate, is converted: what is in the debug
+//! information but not reachable from a root is not looked at.
+//!
+//! | file | idea |
+//! | --- | --- |
+//! | `dies` | the tree of entries, and the [`Type`](crate::rust::Type) that each describes |
+//! | `roots` | which types were asked for |
+//! | `convert` | entry to BTF type, one after the other from a queue |
+//! | `enums` | enums, with and without data |
+//! | `leaves`, `canonical` | where std keeps what its canonical views show |
+//! | `naming` | names, once all types are known |
+
+mod canonical;
+mod convert;
+mod dies;
+mod enums;
+mod leaves;
+mod naming;
+mod roots;
+
+use super::error::Error;
+use super::sections::Sections;
+use super::units::Units;
+use crate::write::BtfBuf;
+
+/// The types that a probe's object was made for: its roots and what they are made of, in the views
+/// of [`crate::rust`]. Each root has a `DECL_TAG` of `rust:` with its path.
+///
+/// Shapes: roots come in the order of their names. The same object gives the same result.
+///
+/// # Errors
+/// [`Error::Root`] for a line of `.core_roots` that cannot be followed, [`Error::RustType`] for a
+/// type that this version of rustc lays out in an unknown way; damaged input as in
+/// [`extract`](super::extract()).
+pub fn extract_probe(object: &[u8]) -> Result<BtfBuf, Error> {
+    let sections = Sections::load(object)?;
+    let units = Units::read(&sections)?;
+    let dies = dies::Dies::read(&units)?;
+    let roots = roots::of_probe(object, &dies)?;
+    convert::convert(&dies, &roots)
+}

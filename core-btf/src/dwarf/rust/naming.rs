@@ -1,0 +1,85 @@
+//! Names, once all types are known: how a type is called may depend on what others are.
+
+use std::rc::Rc;
+
+use crate::error::Result;
+use crate::model::{NameOffset, Type as BtfType, TypeId};
+use crate::rust::{Names, Type, enumerator, first, last, tag_enum, untagged, variant_struct};
+use crate::write::BtfBuf;
+
+/// What a type is to be called.
+#[derive(Clone, Debug)]
+pub(super) struct Label {
+    pub(super) ty: TypeId,
+    /// The Rust type that it belongs to.
+    pub(super) owner: Rc<Type>,
+    pub(super) part: Part,
+}
+
+/// Which part of a Rust type a type is.
+#[derive(Clone, Debug)]
+pub(super) enum Part {
+    /// The type itself.
+    Whole,
+    /// What a variant holds.
+    Variant(String),
+    /// An enum of fieldless variants, by name.
+    Fieldless(Vec<String>),
+    /// The enum of the tag.
+    Tag(Vec<TagName>),
+}
+
+/// An enumerator of a tag; variants by name.
+#[derive(Clone, Debug)]
+pub(super) enum TagName {
+    Value(String),
+    Untagged(String),
+    First,
+    Last,
+}
+
+/// Gives all types their names.
+pub(super) fn name_all(btf: &mut BtfBuf, labels: &[Label], names: &Names) -> Result<()> {
+    for label in labels {
+        let tag = names.name(&label.owner);
+        let (name, values): (String, Vec<String>) = match &label.part {
+            Part::Whole => (tag, Vec::new()),
+            Part::Variant(variant) => (variant_struct(&tag, variant), Vec::new()),
+            Part::Fieldless(variants) => {
+                let values = variants.iter().map(|variant| enumerator(&tag, variant));
+                (tag.clone(), values.collect())
+            }
+            Part::Tag(values) => {
+                let values = values.iter().map(|value| match value {
+                    TagName::Value(variant) => enumerator(&tag, variant),
+                    TagName::Untagged(variant) => untagged(&tag, variant),
+                    TagName::First => first(&tag),
+                    TagName::Last => last(&tag),
+                });
+                (tag_enum(&tag), values.collect())
+            }
+        };
+        let name = btf.intern(&name)?;
+        let values: Vec<NameOffset> = values
+            .iter()
+            .map(|value| btf.intern(value))
+            .collect::<Result<_>>()?;
+        match btf.get_mut(label.ty) {
+            Some(BtfType::Composite { name: place, .. } | BtfType::Fwd { name: place, .. }) => {
+                *place = name;
+            }
+            Some(BtfType::Enum {
+                name: place,
+                values: enumerators,
+                ..
+            }) => {
+                *place = name;
+                for (enumerator, value) in enumerators.iter_mut().zip(values) {
+                    enumerator.name = value;
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
