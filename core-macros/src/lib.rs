@@ -3,6 +3,7 @@
 
 mod embed;
 mod error;
+mod plain;
 mod skeleton;
 mod traceable;
 

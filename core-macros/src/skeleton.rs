@@ -6,10 +6,13 @@
 use proc_macro2::{Delimiter, Group, Ident, TokenStream, TokenTree};
 use quote::quote;
 
+use crate::plain;
+
 /// The tokens of a skeleton, its `mod imp` completed with
 ///
-/// - the crate `libbpf_rs`, which it expects among the user's dependencies, and
-/// - `core_runtime::BpfObject` for its builder, with the object that the skeleton holds anyway.
+/// - the crate `libbpf_rs`, which it expects among the user's dependencies,
+/// - `core_runtime::BpfObject` for its builder, with the object that the skeleton holds anyway, and
+/// - what `core_runtime::RingBuffer` asks of events, for its structs that are made of integers.
 pub(crate) fn expand(text: &str) -> Result<TokenStream, String> {
     let unknown = |part| format!("has no {part}: it is not of a supported libbpf-cargo");
     let tokens: TokenStream = text
@@ -17,6 +20,7 @@ pub(crate) fn expand(text: &str) -> Result<TokenStream, String> {
         .map_err(|error| format!("is not Rust: {error}"))?;
     let body = without_lint_levels(imp(tokens).ok_or_else(|| unknown("`mod imp`"))?);
     let builder = builder(&body).ok_or_else(|| unknown("builder"))?;
+    let plain = plain::implement(&body);
     Ok(quote! {
         pub use self::imp::*;
 
@@ -27,6 +31,7 @@ pub(crate) fn expand(text: &str) -> Result<TokenStream, String> {
                 const OBJECT: &'static [u8] = &DATA;
             }
 
+            #plain
             #body
         }
     })
