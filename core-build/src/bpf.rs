@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use core_btf::BpfObject;
+use core_btf::relo::mark_signed_enums;
 use libbpf_cargo::SkeletonBuilder;
 use libbpf_rs::Linker;
 
@@ -185,7 +185,7 @@ impl Job<'_> {
         let Program { name, path, .. } = self.program;
         let mut inputs = Inputs::default();
         let mut messages = String::new();
-        let object = if let Some(clang) = self.clang {
+        let mut object = if let Some(clang) = self.clang {
             let compiled = self.work.join(format!("{name}.o"));
             messages = clang.compile(path, &compiled, self.args, &mut inputs)?;
             let linked = self.work.join(format!("{name}.bpf.o"));
@@ -193,10 +193,9 @@ impl Job<'_> {
             read(&linked)?
         } else {
             inputs.file(path);
-            let object = read(path)?;
-            BpfObject::parse(&object).map_err(|error| self.skeleton_error(error))?;
-            object
+            read(path)?
         };
+        mark_signed_enums(&mut object).map_err(|error| self.skeleton_error(error))?;
         write_if_changed(&self.object, &object)?;
 
         let skeleton = self.work.join(format!("{name}.skel.rs"));
