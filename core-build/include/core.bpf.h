@@ -149,7 +149,10 @@
 		       "core_read_ptr: the field is not a pointer; an embedded struct "	\
 		       "or array is at &ptr->field")
 
-/* One byte more than the array has, for the NUL that the helper adds to a full array. */
+/*
+ * One byte more than the array has, for the NUL that the helper adds to a full array. A flexible
+ * array has no size and limits nothing.
+ */
 #define ___core_read_str1(dst, size, ptr, field) ({					\
 	__auto_type ___core_p = (ptr);							\
 	_Static_assert(sizeof(*___core_p->field) == 1,					\
@@ -160,8 +163,9 @@
 	if (___core_is_array(___core_p->field)) {					\
 		___core_s = (const void *)___core_p +					\
 			    ___core_info(___core_p, field, BYTE_OFFSET);		\
-		if (___core_n > ___core_info(___core_p, field, BYTE_SIZE) + 1)		\
-			___core_n = ___core_info(___core_p, field, BYTE_SIZE) + 1;	\
+		__u32 ___core_room = ___core_info(___core_p, field, BYTE_SIZE);		\
+		if (___core_room && ___core_n > ___core_room + 1)			\
+			___core_n = ___core_room + 1;					\
 	} else {									\
 		__u64 ___core_v = 0;							\
 		___core_rc = ___core_fetch(						\
@@ -180,8 +184,9 @@
 			       sizeof(*___core_p->field) == 1,				\
 		       "core_read_bytes: the field is no array of bytes");		\
 	__u32 ___core_n = (size);							\
-	if (___core_n > ___core_info(___core_p, field, BYTE_SIZE))			\
-		___core_n = ___core_info(___core_p, field, BYTE_SIZE);			\
+	__u32 ___core_room = ___core_info(___core_p, field, BYTE_SIZE);			\
+	if (___core_room && ___core_n > ___core_room)					\
+		___core_n = ___core_room;						\
 	long ___core_rc = ___core_fetch((dst), ___core_n,				\
 		(const void *)___core_p + ___core_info(___core_p, field, BYTE_OFFSET));	\
 	___core_rc ? ___core_rc : (long)___core_n;					\
