@@ -1,0 +1,8 @@
+//! The cache in C and the BPF program that reads its structs.
+
+fn main() -> Result<(), core_build::Error> {
+    core_build::Builder::new()
+        .c(cc::Build::new().files(["src/lru.c", "src/request.c"]))
+        .bpf("src/bpf/trace.bpf.c")
+        .build()
+}
