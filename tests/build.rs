@@ -7,6 +7,7 @@ fn main() -> Result<(), core_build::Error> {
             .file("fixtures/seed/add_test.c")
             .define("LAYOUT", "\"base.h\""))
         .c(cc::Build::new().file("fixtures/skew/observe.c"))
+        .c(cc::Build::new().file("fixtures/header/observe.c"))
         .bpf("src/bpf/seed.bpf.c")
         .bpf("src/bpf/seed_fixed.bpf.c")
         .bpf("src/bpf/skew.bpf.c")

@@ -28,6 +28,8 @@ pub struct Section<'a> {
     pub name: &'a str,
     /// Bytes; none for a section without bytes in the file.
     pub data: &'a [u8],
+    /// Where the bytes are in the file.
+    pub(crate) offset: u64,
     kind: u32,
     flags: u64,
     link: u32,
@@ -217,6 +219,7 @@ impl<'a> Elf<'a> {
             elf.sections.push(Section {
                 name: text_at(names, header.name).unwrap_or_default(),
                 data: bytes,
+                offset: header.offset,
                 kind: header.kind,
                 flags: header.flags,
                 link: header.link,

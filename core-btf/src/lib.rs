@@ -29,6 +29,7 @@ pub mod dedup;
 #[cfg(feature = "dwarf")]
 pub mod dwarf;
 pub mod elf;
+mod enum_sign;
 pub mod error;
 mod ext;
 pub mod layout;
@@ -45,6 +46,7 @@ pub mod tag;
 mod test_types;
 pub mod write;
 
+pub use enum_sign::mark_signed_enums;
 pub use error::{Error, Result};
 pub use ext::RelocationKind;
 pub use model::{Kind, NameOffset, Type, TypeId};

@@ -574,6 +574,11 @@ impl<'a> TypeRef<'a> {
         self.id
     }
 
+    /// Where the type starts in the blob, in bytes.
+    pub(crate) const fn offset(&self) -> usize {
+        self.offset
+    }
+
     /// Kind.
     #[must_use]
     pub const fn kind(&self) -> Kind {

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::thread;
 
-use core_btf::relo::mark_signed_enums;
+use core_btf::{BpfObject, mark_signed_enums};
 use libbpf_cargo::SkeletonBuilder;
 use libbpf_rs::Linker;
 
@@ -185,17 +185,19 @@ impl Job<'_> {
         let Program { name, path, .. } = self.program;
         let mut inputs = Inputs::default();
         let mut messages = String::new();
-        let mut object = if let Some(clang) = self.clang {
+        let object = if let Some(clang) = self.clang {
             let compiled = self.work.join(format!("{name}.o"));
             messages = clang.compile(path, &compiled, self.args, &mut inputs)?;
+            self.mark_signed_enums(&compiled)?;
             let linked = self.work.join(format!("{name}.bpf.o"));
             link(&compiled, &linked).map_err(|error| self.skeleton_error(error))?;
             read(&linked)?
         } else {
             inputs.file(path);
-            read(path)?
+            let object = read(path)?;
+            BpfObject::parse(&object).map_err(|error| self.skeleton_error(error))?;
+            object
         };
-        mark_signed_enums(&mut object).map_err(|error| self.skeleton_error(error))?;
         write_if_changed(&self.object, &object)?;
 
         let skeleton = self.work.join(format!("{name}.skel.rs"));
@@ -209,6 +211,15 @@ impl Job<'_> {
             .map_err(|error| self.skeleton_error(error))?;
         write_if_changed(&self.skeleton, &read(&skeleton)?)?;
         Ok((messages, inputs))
+    }
+
+    fn mark_signed_enums(&self, object: &Path) -> Result<()> {
+        let mut elf = read(object)?;
+        let marked = mark_signed_enums(&mut elf).map_err(|error| self.skeleton_error(error))?;
+        if marked > 0 {
+            fs::write(object, elf).map_err(io_error("write", object))?;
+        }
+        Ok(())
     }
 
     fn skeleton_error(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Error {

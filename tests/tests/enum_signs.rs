@@ -1,8 +1,7 @@
 //! Enums with negative values are read right with every clang, those before 15 included.
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
-use core_btf::object::BpfObject;
-use core_btf::relo::mark_signed_enums;
+use core_btf::{BpfObject, mark_signed_enums};
 use tests::clang::bpf_object;
 
 const SOURCE: &str = r#"

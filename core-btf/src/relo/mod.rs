@@ -8,7 +8,6 @@
 //! | `matching` | `bpf_core_spec_match`, `bpf_core_match_member`, `bpf_core_fields_are_compat` |
 //! | `types` | `bpf_core_types_are_compat`, `bpf_core_types_match` |
 //! | `value` | `bpf_core_calc_field_relo` and its siblings |
-//! | `enum_signs` | nothing of libbpf's: mends objects of older clang |
 //! | `evaluate` | `bpf_core_calc_relo_insn`: one decision per relocation |
 //!
 //! Target types may come from an untrusted binary: every walk is bounded, and malformed types end
@@ -17,7 +16,6 @@
 mod access;
 pub(crate) mod candidates;
 mod check;
-mod enum_signs;
 pub(crate) mod evaluate;
 mod flow;
 pub(crate) mod matching;
@@ -30,6 +28,5 @@ pub(crate) mod value;
 
 pub use candidates::{Origin, Sources};
 pub use check::check;
-pub use enum_signs::mark_signed_enums;
 pub use name::essential_name;
 pub use outcome::{Outcome, Row};
