@@ -10,6 +10,7 @@ pub mod clang;
 pub mod counter;
 pub mod libbpf;
 pub mod program;
+pub mod sources;
 
 core_runtime::embed!();
 

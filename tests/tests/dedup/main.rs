@@ -1,9 +1,5 @@
 //! Deduplication, compared with libbpf's on BTF of real programs.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a helper that fails fails the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
 mod libbpf;
 mod real;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::LazyLock;
 
@@ -10,18 +10,7 @@ use core_btf::dedup::dedup;
 use core_btf::elf::Elf;
 use core_btf::read::Endian;
 use core_btf::{Btf, BtfBuf, Kind, TypeId};
-
-/// The folder of a package in Cargo's registry.
-fn package(name: &str) -> PathBuf {
-    let output = run(Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--locked"])
-        .current_dir(env!("CARGO_MANIFEST_DIR")));
-    let metadata: serde_json::Value = serde_json::from_slice(&output).unwrap();
-    let mut packages = metadata["packages"].as_array().unwrap().iter();
-    let package = packages.find(|package| package["name"] == name).unwrap();
-    let manifest = Path::new(package["manifest_path"].as_str().unwrap());
-    manifest.parent().unwrap().to_owned()
-}
+use tests::sources;
 
 fn run(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap();
@@ -34,14 +23,8 @@ fn run(command: &mut Command) -> Vec<u8> {
 fn units(folder: &Path, flags: &[&str]) -> BtfBuf {
     let dir = tempfile::tempdir().unwrap();
     let mut all = BtfBuf::new();
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.sort();
-    for file in files {
-        let name = file.file_name().unwrap().to_str().unwrap();
-        if !name.ends_with(".c") {
-            continue;
-        }
+    for file in sources::c_files(folder, &[]).unwrap() {
+        let name = file.file_name().unwrap();
         let object = dir.path().join(name).with_extension("o");
         run(Command::new("gcc")
             .args(["-g", "-w", "-c", "-o"])
@@ -128,7 +111,7 @@ fn compare_with_libbpf(units: BtfBuf) {
 }
 
 static LIBBPF: LazyLock<BtfBuf> = LazyLock::new(|| {
-    let folder = package("libbpf-sys").join("libbpf");
+    let folder = sources::package("libbpf-sys").join("libbpf");
     let include = |sub| format!("-I{}", folder.join(sub).display());
     let flags = [
         &include("include"),
@@ -138,10 +121,9 @@ static LIBBPF: LazyLock<BtfBuf> = LazyLock::new(|| {
     units(&folder.join("src"), &flags)
 });
 
-static ZLIB: LazyLock<BtfBuf> = LazyLock::new(|| units(&package("libz-sys").join("src/zlib"), &[]));
+static ZLIB: LazyLock<BtfBuf> = LazyLock::new(|| units(&sources::zlib(), &[]));
 
-static LUA: LazyLock<BtfBuf> =
-    LazyLock::new(|| units(&package("lua-src").join("lua-5.4.9"), &["-DLUA_USE_LINUX"]));
+static LUA: LazyLock<BtfBuf> = LazyLock::new(|| units(&sources::lua(), &["-DLUA_USE_LINUX"]));
 
 /// Opaque structs, unions, flexible arrays and enums, in 25 units.
 #[test]

@@ -4,36 +4,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use core_btf::BtfBuf;
+use tests::sources;
 
 use crate::layout::{Layouts, differences, layouts, typedef_layouts};
 use crate::oracle::{Workspace, ours, pahole, run};
-
-/// The folder of a package in Cargo's registry. The packages are dependencies on a platform that
-/// does not exist: locked and fetched, and never built.
-fn package(name: &str) -> PathBuf {
-    let output = run(Command::new(env!("CARGO"))
-        .args(["metadata", "--format-version=1", "--locked"])
-        .current_dir(env!("CARGO_MANIFEST_DIR")));
-    let metadata: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    let text = |package: &serde_json::Value, key| Some(package.get(key)?.as_str()?.to_owned());
-    let packages = metadata.get("packages").and_then(|it| it.as_array());
-    let is_it = |it: &&serde_json::Value| text(it, "name").is_some_and(|it| it == name);
-    let package = packages.unwrap().iter().find(is_it).unwrap();
-    let manifest = PathBuf::from(text(package, "manifest_path").unwrap());
-    manifest.parent().unwrap().to_owned()
-}
-
-/// The C files in a folder, but for those named.
-fn sources(folder: &Path, without: &[&str]) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap();
-    let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
-    files.retain(|file| {
-        let name = file.file_name().unwrap().to_str().unwrap();
-        file.extension().is_some_and(|it| it == "c") && !without.contains(&name)
-    });
-    files.sort();
-    files
-}
 
 /// Compares the BTF of every object with pahole's, and at last that of an archive of them with
 /// all of these together. Returns how many types of their own the files have.
@@ -86,7 +60,7 @@ fn compare_with_gcc(sources: &[PathBuf]) {
 
 #[test]
 fn sqlite() {
-    let sources = [package("libsqlite3-sys").join("sqlite3/sqlite3.c")];
+    let sources = [sources::sqlite()];
     assert!(compare_with_pahole(&sources, &["gcc", "-gdwarf-5", "-O0"]) > 200);
     assert!(compare_with_pahole(&sources, &["clang", "-gdwarf-4", "-O0"]) > 200);
     compare_with_gcc(&sources);
@@ -94,7 +68,7 @@ fn sqlite() {
 
 #[test]
 fn zlib() {
-    let sources = sources(&package("libz-sys").join("src/zlib"), &[]);
+    let sources = sources::c_files(&sources::zlib(), &[]).unwrap();
     assert!(sources.len() >= 15);
     for compiler in ["gcc", "clang"] {
         for version in ["-gdwarf-4", "-gdwarf-5"] {
@@ -108,7 +82,7 @@ fn zlib() {
 
 #[test]
 fn lua() {
-    let sources = sources(&package("lua-src").join("lua-5.4.9"), &["lua.c", "luac.c"]);
+    let sources = sources::c_files(&sources::lua(), &["lua.c", "luac.c"]).unwrap();
     assert!(sources.len() >= 32);
     assert!(compare_with_pahole(&sources, &["gcc", "-gdwarf-4", "-O2"]) > 50);
     assert!(compare_with_pahole(&sources, &["clang", "-gdwarf-5", "-O2"]) > 50);
