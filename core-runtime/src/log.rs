@@ -5,7 +5,7 @@
 //! the function is set once, and a thread that wants its own lines says so ([`capture`]).
 
 use std::cell::RefCell;
-use std::sync::Once;
+use std::sync::atomic::{AtomicU8, Ordering};
 
 use libbpf_rs::PrintLevel;
 use tracing::level_filters::LevelFilter;
@@ -31,17 +31,20 @@ pub(crate) fn capture<T>(work: impl FnOnce() -> T) -> (T, String) {
 /// its own print function after that keeps it.
 ///
 /// libbpf formats a message before it is filtered here, and its debug messages are many, so they
-/// are asked for only when a subscriber listens at that level.
+/// are asked for only when a subscriber listens at that level. When that changes, the function is
+/// set again.
 pub(crate) fn install() {
-    static INSTALL: Once = Once::new();
-    INSTALL.call_once(|| {
-        let level = if LevelFilter::current() >= LevelFilter::DEBUG {
-            PrintLevel::Debug
-        } else {
-            PrintLevel::Info
-        };
+    const AT_INFO: u8 = 1;
+    const AT_DEBUG: u8 = 2;
+    static INSTALLED: AtomicU8 = AtomicU8::new(0);
+    let (wanted, level) = if LevelFilter::current() >= LevelFilter::DEBUG {
+        (AT_DEBUG, PrintLevel::Debug)
+    } else {
+        (AT_INFO, PrintLevel::Info)
+    };
+    if INSTALLED.swap(wanted, Ordering::Relaxed) != wanted {
         libbpf_rs::set_print(Some((level, print)));
-    });
+    }
 }
 
 #[expect(

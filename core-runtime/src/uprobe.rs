@@ -218,8 +218,16 @@ impl Uprobe {
                 };
             }
             ErrorKind::PermissionDenied => {
+                let way_out = if multi_is_supported() {
+                    ", which `SEC(\"uprobe\")` without a target avoids,"
+                } else {
+                    ""
+                };
                 return Error::Privilege {
-                    operation: format!("attaching `{program}` to {} as a perf event", self.target),
+                    operation: format!(
+                        "attaching `{program}` to {} as a perf event{way_out}",
+                        self.target
+                    ),
                     missing: Missing::to_attach_perf_event(),
                     source,
                 };
