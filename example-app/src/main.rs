@@ -56,7 +56,7 @@ enum Action {
 
 #[derive(Debug, Args)]
 struct Serve {
-    /// The address to listen on.
+    /// The address to listen on; there is no authentication.
     #[arg(long, value_name = "ADDRESS", default_value_t = IpAddr::V4(Ipv4Addr::LOCALHOST))]
     bind: IpAddr,
     /// The port to listen on; 0 takes a free one.

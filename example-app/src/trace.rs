@@ -29,14 +29,14 @@ pub(crate) struct Tracer<'obj> {
 pub(crate) struct Losses {
     /// Requests whose event found the ring buffer full.
     pub(crate) requests: u64,
-    /// Strings whose memory BPF could not read.
-    pub(crate) strings: u64,
+    /// Reads of memory that was not there.
+    pub(crate) reads: u64,
 }
 
 impl fmt::Display for Losses {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { requests, strings } = self;
-        write!(f, "{requests} events lost, {strings} strings unreadable")
+        let Self { requests, reads } = self;
+        write!(f, "{requests} events lost, {reads} reads failed")
     }
 }
 
@@ -73,7 +73,7 @@ impl<'obj> Tracer<'obj> {
             let counts = skel.maps.bss_data.as_ref();
             counts.map_or(Losses::default(), |counts| Losses {
                 requests: counts.lost,
-                strings: counts.unreadable,
+                reads: counts.failed,
             })
         };
         thread::scope(|scope| {

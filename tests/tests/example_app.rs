@@ -250,17 +250,17 @@ fn account(server: Server) -> (String, u64) {
             .collect()
     });
     let (served, traced) = (sums.next().unwrap(), sums.next().unwrap());
-    let ([served], [traced, lost, unreadable]) = (&served[..], &traced[..]) else {
+    let ([served], [traced, lost, failed]) = (&served[..], &traced[..]) else {
         panic!("{stderr}");
     };
     assert!(*served >= 200_000, "{served}");
     assert_eq!(*traced, ids.len() as u64);
     assert_eq!(traced + lost, *served, "{stderr}");
-    assert_eq!(*unreadable, 0);
+    assert_eq!(*failed, 0);
     assert!(ids.is_sorted_by(|a, b| a < b), "in order, none twice");
     // Losses are told while the server runs, not only at the end.
     let told = stderr.lines().last().unwrap_or_default();
-    let expected = format!("{lost} events lost, 0 strings unreadable");
+    let expected = format!("{lost} events lost, 0 reads failed");
     assert_eq!(told, if *lost == 0 { "" } else { &expected });
     (stdout, *lost)
 }

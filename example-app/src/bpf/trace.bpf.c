@@ -36,15 +36,20 @@ struct {
 	__uint(max_entries, 4096); /* the loader sets what is asked for */
 } events SEC(".maps");
 
-__u64 lost;       /* events that the ring buffer had no room for */
-__u64 unreadable; /* reads of memory that was not there */
+__u64 lost;   /* events that the ring buffer had no room for */
+__u64 failed; /* reads of memory that was not there */
+
+static void check(long result)
+{
+	if (result < 0)
+		__sync_fetch_and_add(&failed, 1);
+}
 
 static void read_bytes(__u8 *to, __u32 room, const void *from, __u64 len)
 {
 	if (len > room)
 		len = room;
-	if (bpf_probe_read_user(to, len, from))
-		__sync_fetch_and_add(&unreadable, 1);
+	check(bpf_probe_read_user(to, len, from));
 }
 
 static void read_client(struct event *event, const struct client *client)
@@ -53,9 +58,9 @@ static void read_client(struct event *event, const struct client *client)
 	event->requests = core_read(client, stats.requests);
 	event->by_command = core_read_elem(client, stats.by_command, event->command);
 	event->port = core_read(client, peer.port);
-	core_read_str(event->address, sizeof(event->address), client, peer.address);
+	check(core_read_str(event->address, sizeof(event->address), client, peer.address));
 	if (core_read_ptr(client, name))
-		core_read_str(event->name, sizeof(event->name), client, name);
+		check(core_read_str(event->name, sizeof(event->name), client, name));
 }
 
 static void read_entry(struct event *event, const struct entry *entry)
@@ -67,7 +72,7 @@ static void read_entry(struct event *event, const struct entry *entry)
 	event->hits = core_read(entry, value.hits);
 	event->value_len = core_read(entry, value.len);
 	event->integer = core_read(entry, value.encoding) == integer;
-	core_read_str(event->entry_key, sizeof(event->entry_key), entry, key);
+	check(core_read_str(event->entry_key, sizeof(event->entry_key), entry, key));
 	if (event->integer)
 		event->number = core_read(entry, value.number);
 	else
@@ -87,7 +92,7 @@ int BPF_UPROBE(on_request_done, const struct request *request)
 		return 0;
 	}
 	__builtin_memset(event, 0, sizeof(*event));
-	event->id = core_read(request, id);
+	check(core_read_into(&event->id, request, id));
 	event->command = core_read(request, command);
 	event->outcome = core_read(request, outcome);
 	event->condition = core_read(request, condition);
