@@ -42,7 +42,8 @@
 //!   take no space: then it is one with data ([`is_fieldless`]).
 //! - Any other enum is a UNION as described next, and so are closures' and `async` functions'
 //!   states.
-//! - A type of another crate behind a pointer is a forward declaration, unless the root was marked
+//! - A type of another crate behind a pointer is a forward declaration (behind an `Arc`, there is
+//!   no `value`), unless the root was marked
 //!   `deep`; a type of std is one when it is not in the table.
 //!
 //! # Enums with data

@@ -322,15 +322,22 @@ impl<'d> Converter<'d> {
         {
             return self.primitive(element);
         }
-        let foreign = match &*ty {
-            Type::Path(path) => path.segments().first() != Some(&self.local),
-            _ => false,
-        };
+        // An enum without data is no longer than its declaration.
         let is_enum = self.dies.tag(die) == dw::DW_TAG_enumeration_type;
-        if foreign && ty.view() == View::Unknown && !self.deep && !is_enum {
+        if self.is_declared(&ty) && !is_enum {
             return Ok(self.slot(die)?.ty);
         }
         self.value(die)
+    }
+
+    /// Whether a type is only declared where a pointer leads to it: those of other crates are,
+    /// unless they have a view or all is wanted.
+    fn is_declared(&self, ty: &Type) -> bool {
+        let foreign = match ty {
+            Type::Path(path) => path.segments().first() != Some(&self.local),
+            _ => false,
+        };
+        foreign && ty.view() == View::Unknown && !self.deep
     }
 
     /// What an entry is in BTF, with all references in place.
@@ -416,8 +423,16 @@ impl<'d> Converter<'d> {
     ) -> Result<Vec<NewMember>, Error> {
         let located = locate(self.dies, die, ty, fields)
             .map_err(|field| self.error(die, format!("no {} was found in it", field.name)))?;
+        let is_counted = matches!(ty.as_std(), Some((_, "RcInner" | "ArcInner")));
         let mut members = Vec::new();
         for (field, leaf) in located {
+            // `Arc<T>` is a pointer to T, although what it points to begins with the counts.
+            if let FieldType::Value(value) = &field.ty
+                && is_counted
+                && self.is_declared(&value.unwrapped())
+            {
+                continue;
+            }
             let found = match &field.ty {
                 FieldType::Pointer(to) => self.canonical_pointer(die, &leaf, to.as_ref())?,
                 FieldType::Value(value) => self.canonical_value(&leaf, value)?,
