@@ -16,6 +16,9 @@ pub(crate) const MAGIC: u16 = 0xeb9f;
 pub(crate) const HEADER_BYTES: usize = 24;
 /// Bytes of `struct btf_type`, which every type starts with.
 pub(crate) const TYPE_BYTES: usize = 12;
+/// Most types that are followed one to the next. Longer than any chain of typedefs or array
+/// dimensions that a compiler writes; hostile ones must not cost more.
+const MAX_CHAIN: usize = 256;
 
 /// Byte order of a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,15 +81,34 @@ pub struct Btf<'a> {
     endian: Endian,
     /// The type section.
     types: &'a [u8],
-    /// The string section.
-    strings: &'a [u8],
+    strings: Strings<'a>,
     /// Offset of the type section in the blob, for error messages.
     types_offset: usize,
-    /// Offset in `types` of each type; entry 0 is type 1.
+    /// Offset in `types` of each type; entry 0 is the first type after the base's.
     index: Cow<'a, [u32]>,
     pointer_bytes: OnceLock<u32>,
     /// What searches have found, if that is to be remembered. Clones share it.
     found: Option<Arc<Found>>,
+    /// The blob that a split one goes on from.
+    base: Option<&'a Btf<'a>>,
+}
+
+/// The string sections of a blob: that of its base, and its own, whose offsets go on from there.
+#[derive(Clone, Copy, Debug)]
+struct Strings<'a> {
+    base: &'a [u8],
+    own: &'a [u8],
+}
+
+impl<'a> Strings<'a> {
+    /// All bytes from an offset to the end of the section.
+    fn from(self, offset: NameOffset) -> Option<&'a [u8]> {
+        let offset = offset.0 as usize;
+        match offset.checked_sub(self.base.len()) {
+            None => self.base.get(offset..),
+            Some(own) => self.own.get(own..),
+        }
+    }
 }
 
 /// By essential name: kinds that were searched for, and the types found, ascending.
@@ -150,6 +172,28 @@ impl<'a> Btf<'a> {
     /// # Errors
     /// As [`Btf::parse`].
     pub fn parse_prefix(data: &'a [u8]) -> Result<(Self, usize)> {
+        Self::parse_on(data, None)
+    }
+
+    /// Like [`Btf::parse`], for a split blob such as a kernel module's: its ids and name offsets go
+    /// on from those of `base`. [`Btf::len`], [`Btf::ids`] and [`Btf::iter`] are about its own
+    /// types; what those refer to may be in either.
+    ///
+    /// # Errors
+    /// As [`Btf::parse`], and [`Error::Mixed`] when `base` is split itself or of the other byte
+    /// order.
+    pub fn parse_split(data: &'a [u8], base: &'a Btf<'a>) -> Result<Self> {
+        let (btf, _) = Self::parse_on(data, Some(base))?;
+        if base.base.is_some() {
+            return Err(Error::Mixed("bases"));
+        }
+        if base.endian != btf.endian {
+            return Err(Error::Mixed("byte orders"));
+        }
+        Ok(btf)
+    }
+
+    fn parse_on(data: &'a [u8], base: Option<&'a Btf<'a>>) -> Result<(Self, usize)> {
         let header = data.first_chunk::<HEADER_BYTES>().ok_or(Error::Truncated {
             what: "BTF header",
             offset: 0,
@@ -178,7 +222,10 @@ impl<'a> Btf<'a> {
         let (types, types_offset) = section(data, "type section", header_len, field(8), field(12))?;
         let (strings, strings_offset) =
             section(data, "string section", header_len, field(16), field(20))?;
-        if strings.first() != Some(&0) || strings.last() != Some(&0) {
+        // A split blob goes on where its base ends, and may have no names of its own.
+        let starts = base.is_some() || strings.first() == Some(&0);
+        let ends = strings.last().map_or(base.is_some(), |&last| last == 0);
+        if !starts || !ends {
             return Err(Error::Invalid {
                 what: "string section",
                 offset: strings_offset,
@@ -190,11 +237,15 @@ impl<'a> Btf<'a> {
         let btf = Self {
             endian,
             types,
-            strings,
+            strings: Strings {
+                base: base.map_or(&[], |base| base.strings.own),
+                own: strings,
+            },
             types_offset,
             index: Cow::Owned(index),
             pointer_bytes: OnceLock::new(),
             found: None,
+            base,
         };
         let end = (types_offset + types.len()).max(strings_offset + strings.len());
         Ok((btf, end))
@@ -233,7 +284,8 @@ impl<'a> Btf<'a> {
         self.endian
     }
 
-    /// Number of types, without `void`: ids run from 1 to this number.
+    /// Number of types, without `void`: ids run from 1 to this number, those of a split blob from
+    /// the base's last.
     #[must_use]
     pub fn len(&self) -> usize {
         self.index.len()
@@ -254,7 +306,20 @@ impl<'a> Btf<'a> {
     /// The string section as it stands in the blob, from its leading NUL to its last.
     #[must_use]
     pub const fn string_bytes(&self) -> &'a [u8] {
-        self.strings
+        self.strings.own
+    }
+
+    /// Whether ids and names go on from those of another blob.
+    #[must_use]
+    pub const fn is_split(&self) -> bool {
+        self.base.is_some()
+    }
+
+    /// Id of the last type of the base.
+    fn base_last(&self) -> u32 {
+        // The type section is below 4 GiB and a type takes 12 bytes, so the count fits.
+        #[expect(clippy::cast_possible_truncation, reason = "at most 2^32 / 12 types")]
+        self.base.map_or(0, |base| base.index.len() as u32)
     }
 
     /// The ids of all types, ascending, `void` excluded.
@@ -263,7 +328,8 @@ impl<'a> Btf<'a> {
         // The type section is below 4 GiB and a type takes 12 bytes, so the count fits.
         #[expect(clippy::cast_possible_truncation, reason = "at most 2^32 / 12 types")]
         let len = self.index.len() as u32;
-        (0..len).map(|i| TypeId(i + 1))
+        let base = self.base_last();
+        (base..base.saturating_add(len)).map(|i| TypeId(i + 1))
     }
 
     /// All types, ascending by id, `void` excluded.
@@ -280,7 +346,7 @@ impl<'a> Btf<'a> {
         let no_such_type = || Error::NoSuchType {
             ty: id,
             #[expect(clippy::cast_possible_truncation, reason = "at most 2^32 / 12 types")]
-            last: self.index.len() as u32,
+            last: self.base_last().saturating_add(self.index.len() as u32),
         };
         if id.is_void() {
             return Ok(TypeRef {
@@ -293,7 +359,12 @@ impl<'a> Btf<'a> {
                 offset: self.types_offset,
             });
         }
-        let offset = *self.index.get(id.index() - 1).ok_or_else(no_such_type)? as usize;
+        let base_last = self.base_last() as usize;
+        if let Some(base) = self.base.filter(|_| id.index() <= base_last) {
+            return base.get(id);
+        }
+        let own = id.index() - 1 - base_last;
+        let offset = *self.index.get(own).ok_or_else(no_such_type)? as usize;
         decode_type(self.types, offset, self.endian)
             .map(|(kind, words, extra)| TypeRef {
                 id,
@@ -322,8 +393,8 @@ impl<'a> Btf<'a> {
                 if kinds & 1_u32.checked_shl(number).unwrap_or_default() == 0 {
                     return None;
                 }
-                let name = self.endian.word_at(ty, 0)? as usize;
-                let name = self.strings.get(name..)?;
+                let name = NameOffset(self.endian.word_at(ty, 0)?);
+                let name = self.strings.from(name)?;
                 Some((id, Kind::from_number(number)?, name))
             })
     }
@@ -357,8 +428,6 @@ impl<'a> Btf<'a> {
     /// # Errors
     /// [`Error::NoSuchType`], and [`Error::Type`] for a chain that does not end.
     pub fn resolve(&self, id: TypeId) -> Result<TypeRef<'a>> {
-        // Longer than any that a compiler writes; hostile ones must not cost more.
-        const MAX_CHAIN: usize = 256;
         let mut ty = self.get(id)?;
         for _ in 0..MAX_CHAIN {
             if ty.kind().is_modifier() || ty.kind() == Kind::Typedef {
@@ -382,7 +451,7 @@ impl<'a> Btf<'a> {
     pub fn size_of(&self, id: TypeId, pointer_bytes: u32) -> Result<Option<u32>> {
         let mut count = 1_u64;
         let mut ty = self.resolve(id)?;
-        for _ in 0..=self.len() {
+        for _ in 0..MAX_CHAIN {
             let size = match ty.kind() {
                 Kind::Ptr => pointer_bytes,
                 Kind::Array => {
@@ -409,7 +478,7 @@ impl<'a> Btf<'a> {
         }
         Err(Error::Type {
             ty: id,
-            problem: "is an array of itself",
+            problem: "is an array of itself, or of too many dimensions",
         })
     }
 
@@ -431,6 +500,9 @@ impl<'a> Btf<'a> {
             b"int long unsigned",
         ];
         *self.pointer_bytes.get_or_init(|| {
+            if let Some(base) = self.base {
+                return base.pointer_bytes();
+            }
             self.iter()
                 .filter(|ty| ty.kind() == Kind::Int && matches!(ty.size_bytes(), 4 | 8))
                 .find(|ty| LONGS.contains(&ty.name_bytes()))
@@ -439,14 +511,14 @@ impl<'a> Btf<'a> {
     }
 }
 
-fn name_bytes_at(strings: &[u8], offset: NameOffset) -> Option<&[u8]> {
-    let rest = strings.get(offset.0 as usize..)?;
+fn name_bytes_at(strings: Strings<'_>, offset: NameOffset) -> Option<&[u8]> {
+    let rest = strings.from(offset)?;
     rest.iter()
         .position(|&b| b == 0)
         .and_then(|n| rest.get(..n))
 }
 
-fn name_at(strings: &[u8], offset: NameOffset) -> Result<&str> {
+fn name_at(strings: Strings<'_>, offset: NameOffset) -> Result<&str> {
     let bytes = name_bytes_at(strings, offset).ok_or(Error::Name {
         offset: offset.0,
         problem: "outside the string section",
@@ -562,7 +634,7 @@ pub struct TypeRef<'a> {
     words: [u32; 3],
     /// The kind's own bytes, whole records only.
     extra: &'a [u8],
-    strings: &'a [u8],
+    strings: Strings<'a>,
     /// Offset in the blob, for error messages.
     offset: usize,
 }

@@ -44,9 +44,13 @@ impl BtfBuf {
     /// The types of a decoded blob, under the same ids.
     ///
     /// # Errors
-    /// Names outside the string section or not UTF-8, and [`Error::Invalid`].
+    /// Names outside the string section or not UTF-8, [`Error::Invalid`], and [`Error::Mixed`] for a
+    /// split blob.
     pub fn from_btf(btf: &Btf<'_>) -> Result<Self> {
         let mut out = Self::new();
+        if btf.is_split() {
+            return Err(Error::Mixed("bases"));
+        }
         for ty in btf.iter() {
             let mut ty = ty.to_type()?;
             let mut failed = None;

@@ -11,12 +11,15 @@ const MAX_NAME_OFFSET: u64 = 0x7fff_ffff;
 /// deduplicated.
 ///
 /// # Errors
-/// [`Error::Mixed`] when byte orders differ, [`Error::Limit`] when ids or name offsets no longer
+/// [`Error::Mixed`] when byte orders differ or a blob is split, [`Error::Limit`] when ids or name offsets no longer
 /// fit.
 pub fn append(base: &Btf<'_>, others: &[&Btf<'_>]) -> Result<Vec<u8>> {
     let all = || std::iter::once(base).chain(others.iter().copied());
     if all().any(|btf| btf.endian() != base.endian()) {
         return Err(Error::Mixed("byte orders"));
+    }
+    if all().any(Btf::is_split) {
+        return Err(Error::Mixed("bases"));
     }
     let types_len: usize = all().map(|btf| btf.type_bytes().len()).sum();
     let strings_len: usize = all().map(|btf| btf.string_bytes().len()).sum();

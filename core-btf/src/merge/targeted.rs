@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use crate::error::{Error, Result};
 use crate::merge::append::append;
 use crate::merge::cut::{Cut, Need};
-use crate::model::{CompositeKind, IntEncoding, Kind, NameOffset, Type, TypeId};
-use crate::object::BpfObject;
+use crate::model::{CompositeKind, Enumerator, IntEncoding, Kind, NameOffset, Type, TypeId};
+use crate::object::{APP_MARK, BpfObject};
 use crate::read::{Btf, TypeRef};
 use crate::relo::candidates::{Candidate, Origin, Roots, Sources};
 use crate::relo::evaluate::local_spec;
@@ -239,6 +239,14 @@ impl<'a> Emit<'_, '_, 'a> {
                 for (_, mut value) in ty.enumerators().enumerate().filter(|(n, _)| kept(*n)) {
                     value.name = self.out.intern(btf.name(value.name)?)?;
                     values.push(value);
+                }
+                if need.whole && matches!(origin, Origin::App(_)) {
+                    // libbpf counts: the local enum has one more, the header's mark.
+                    if let Some(first) = ty.enumerators().next() {
+                        let name = format!("{}{APP_MARK}", btf.name(first.name)?);
+                        let name = self.out.intern(&name)?;
+                        values.push(Enumerator { name, ..first });
+                    }
                 }
                 return Ok(Type::Enum {
                     name,

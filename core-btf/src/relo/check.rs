@@ -2,14 +2,16 @@
 
 use crate::error::Result;
 use crate::ext::RelocationKind;
-use crate::object::{BpfObject, INSTRUCTION_BYTES, Relocation};
+use crate::object::{BpfObject, Relocation};
 use crate::relo::access::Accesses;
 use crate::relo::candidates::{Roots, Sources};
-use crate::relo::evaluate::{Decision, Evaluated, Hit, evaluate};
+use crate::relo::evaluate::{Decision, Evaluated, Miss, evaluate};
 use crate::relo::matching::Stop;
 use crate::relo::name::essential_name;
+use crate::relo::near;
 use crate::relo::outcome::{Outcome, Row};
-use crate::relo::spec::{Display, Fail};
+use crate::relo::patch::{Patch, patch};
+use crate::relo::spec::{Display, Fail, Spec, type_name};
 
 /// Decides every relocation of `object` against `sources`, and says what is wrong with it.
 ///
@@ -43,6 +45,7 @@ struct Check<'x, 's, 'o, 't> {
 impl<'o, 't> Check<'_, '_, 'o, 't> {
     fn row(&self, n: usize, relocation: &Relocation<'o>, evaluated: &Evaluated<'_, 't>) -> Row {
         let object = self.object;
+        let patch = patch(object, self.sources, relocation, evaluated);
         let function = object.function(relocation);
         let (candidate, spec) = match &evaluated.decision {
             Decision::Found(hit) | Decision::Ambiguous(hit, _) => {
@@ -76,10 +79,13 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
                 .map(|(btf, spec)| Display { btf, spec }.to_string()),
             origin,
             old: evaluated.old.number,
-            new: evaluated.new_value(),
+            new: match patch {
+                Patch::Value(value) => Some(value),
+                Patch::Poison(_) | Patch::Refused(_) => None,
+            },
             guarded: self.is_guarded(relocation),
             outcome: self
-                .outcome(n, relocation, evaluated)
+                .outcome(n, relocation, evaluated, &patch)
                 .unwrap_or_else(Outcome::Invalid),
         }
     }
@@ -109,11 +115,12 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
         n: usize,
         relocation: &Relocation<'_>,
         evaluated: &Evaluated<'_, '_>,
+        patch: &Patch,
     ) -> Result<Outcome, Fail> {
         if self.roots.clash.is_some() && self.is_clash(n) {
             return Ok(Outcome::NameClash);
         }
-        let hit = match &evaluated.decision {
+        match &evaluated.decision {
             Decision::Failed(fail) => return Err(fail),
             Decision::Ambiguous(_, second) => {
                 let btf = self.sources.get(second.candidate.origin);
@@ -130,31 +137,55 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
             }
             Decision::Missing(_) if relocation.kind.is_question() => return Ok(Outcome::Ok),
             Decision::Missing(misses) => {
-                let Some(miss) = misses.first() else {
-                    return Ok(Outcome::MissingType { near: Vec::new() });
-                };
-                return Ok(match miss.stop {
-                    Stop::OtherType { local, target } => Outcome::NatureDiffers {
-                        local: crate::relo::spec::type_name(self.object.btf(), local),
-                        target: self
-                            .sources
-                            .get(miss.candidate.origin)
-                            .map_or_else(String::new, |btf| {
-                                crate::relo::spec::type_name(btf, target)
-                            }),
-                    },
-                    Stop::NoMember(_) | Stop::NoElement(_) => {
-                        Outcome::MissingField { near: Vec::new() }
-                    }
-                    Stop::Type => Outcome::MissingType { near: Vec::new() },
+                return Ok(match misses.first() {
+                    None => self.missing_type(n, relocation),
+                    Some(miss) => self.missing_part(&evaluated.local, miss),
                 });
             }
-            Decision::Found(hit) => hit,
-        };
-        if let Some(outcome) = self.instruction(relocation, evaluated, hit) {
-            return Ok(outcome);
+            Decision::Found(_) => {}
         }
-        Ok(self.accesses.verdict(n)?.unwrap_or(Outcome::Ok))
+        if let Patch::Refused(outcome) = patch {
+            return Ok(outcome.clone());
+        }
+        let accessed = self.accesses.verdict(n)?;
+        Ok(accessed.unwrap_or_else(|| match patch {
+            Patch::Poison(Some(outcome)) => outcome.clone(),
+            _ => Outcome::Ok,
+        }))
+    }
+
+    fn missing_type(&self, n: usize, relocation: &Relocation<'_>) -> Outcome {
+        let Some(root) = self.roots.of(n).filter(|_| !self.is_guarded(relocation)) else {
+            return Outcome::MissingType { near: Vec::new() };
+        };
+        let kernel = if root.app { &[] } else { self.sources.kernel };
+        let sources = self.sources.app.iter().chain(kernel);
+        let near = sources.flat_map(|btf| near::types(btf, root.kind, root.name));
+        Outcome::MissingType {
+            near: near.take(3).collect(),
+        }
+    }
+
+    /// Why the first candidate does not have what is asked for.
+    fn missing_part(&self, local: &Spec<'_>, miss: &Miss<'_>) -> Outcome {
+        let Some(btf) = self.sources.get(miss.candidate.origin) else {
+            return Outcome::MissingField { near: Vec::new() };
+        };
+        match miss.stop {
+            Stop::OtherType { local, target } => Outcome::NatureDiffers {
+                local: type_name(self.object.btf(), local),
+                target: type_name(btf, target),
+            },
+            Stop::NoMember(ty) => {
+                let accessor = local.accessors.get(miss.spec.accessors.len());
+                let wanted = accessor.and_then(|a| a.name).unwrap_or_default();
+                Outcome::MissingField {
+                    near: near::members(btf, ty, wanted),
+                }
+            }
+            Stop::NoElement(_) => Outcome::MissingField { near: Vec::new() },
+            Stop::Type => Outcome::MissingType { near: Vec::new() },
+        }
     }
 
     fn is_clash(&self, n: usize) -> bool {
@@ -164,41 +195,5 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
                 .filter(|other| other.app != root.app)
                 .any(|other| other.is(root.kind, root.name))
         })
-    }
-
-    /// Whether libbpf can patch the instruction.
-    fn instruction(
-        &self,
-        relocation: &Relocation<'_>,
-        evaluated: &Evaluated<'_, '_>,
-        hit: &Hit<'_>,
-    ) -> Option<Outcome> {
-        let code = self.object.function(relocation)?.code;
-        let endian = self.object.endian();
-        let at = relocation.instruction * INSTRUCTION_BYTES;
-        let bytes = code.get(at..)?.first_chunk::<INSTRUCTION_BYTES>()?;
-        let imm = endian.word_at(bytes, 4)?.cast_signed();
-        let value = hit.value.number;
-        // The low three bits are the class: 1 to 3 access memory, 0 is ldimm64.
-        let (found, bits) = match bytes.first()? & 7 {
-            1..=3 => {
-                let [_, _, o0, o1, ..] = *bytes;
-                (i64::from(endian.i16([o0, o1])).cast_unsigned(), 16)
-            }
-            0 => {
-                let high = endian.word_at(code, at + 12)?;
-                (u64::from(high) << 32 | u64::from(imm.cast_unsigned()), 64)
-            }
-            _ => (i64::from(imm).cast_unsigned(), 32),
-        };
-        if evaluated.old.exact && found != evaluated.old.number {
-            return Some(Outcome::StaleInstruction { found });
-        }
-        let fits = match bits {
-            16 => i16::try_from(value).is_ok(),
-            32 => i32::try_from(value.cast_signed()).is_ok(),
-            _ => true,
-        };
-        (!fits).then_some(Outcome::OutOfRange { value, bits })
     }
 }

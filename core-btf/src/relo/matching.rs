@@ -182,7 +182,7 @@ pub(crate) fn fields_are_compat(
     target: TypeId,
 ) -> Result<bool, Fail> {
     let (mut local, mut target) = (local, target);
-    for _ in 0..=local_btf.len() {
+    for _ in 0..MAX_ACCESS {
         let l = resolve(local_btf, local)?;
         let t = resolve(btf, target)?;
         if l.kind().is_composite() && t.kind().is_composite() {
@@ -206,5 +206,5 @@ pub(crate) fn fields_are_compat(
             _ => false,
         });
     }
-    Err("an array is an array of itself")
+    Err("an array has too many dimensions")
 }

@@ -9,6 +9,12 @@
 //! | `types` | `bpf_core_types_are_compat`, `bpf_core_types_match` |
 //! | `value` | `bpf_core_calc_field_relo` and its siblings |
 //! | `evaluate` | `bpf_core_calc_relo_insn`: one decision per relocation |
+//! | `patch` | `bpf_core_patch_insn`: what becomes of the instruction |
+//! | `reading` | whether bytes of one type can be read as another's |
+//! | `flow` | what a function does with an offset, from its instructions |
+//! | `access` | the rules by which an access is right, or refused |
+//! | `near` | names that may have been meant |
+//! | `check` | [`check`]: a [`Row`] for each relocation |
 //!
 //! Target types may come from an untrusted binary: every walk is bounded, and malformed types end
 //! in an error or in a relocation that fails, never in a panic.
@@ -20,7 +26,9 @@ pub(crate) mod evaluate;
 mod flow;
 pub(crate) mod matching;
 pub(crate) mod name;
+mod near;
 mod outcome;
+mod patch;
 mod reading;
 pub(crate) mod spec;
 pub(crate) mod types;

@@ -1,6 +1,7 @@
 //! Whether two types as a whole are compatible, or match: what type-based relocations ask.
 
 use crate::model::{Kind, NameOffset, TypeId};
+use crate::object::APP_MARK;
 use crate::read::{Btf, TypeRef};
 use crate::relo::matching::kinds_are_compat;
 use crate::relo::name::essential_name;
@@ -37,7 +38,8 @@ pub(crate) fn types_are_compat(
     pair.compat(local, target, MAX_LEVEL)
 }
 
-/// `bpf_core_types_match`: the target has all that the local type has, of the same types.
+/// `bpf_core_types_match`: the target has all that the local type has, of the same types. The
+/// names of the two have been matched already.
 pub(crate) fn types_match(
     local_btf: &Btf<'_>,
     local: TypeId,
@@ -49,6 +51,15 @@ pub(crate) fn types_match(
         target: btf,
         left: MAX_PAIRS,
     };
+    let (l, t) = pair.resolved(local, target)?;
+    // An anonymous type that goes by the name of its typedef is compared as if it had that name.
+    if t.name_bytes().is_empty() && l.kind() == t.kind() {
+        match l.kind() {
+            Kind::Struct | Kind::Union => return pair.composites_match(&l, &t, MAX_LEVEL),
+            Kind::Enum | Kind::Enum64 => return pair.enums_match(&l, &t),
+            _ => {}
+        }
+    }
     pair.matches(local, target, false, MAX_LEVEL)
 }
 
@@ -189,7 +200,10 @@ impl<'l, 't> Pair<'_, 'l, 't> {
     }
 
     fn enums_match(&mut self, l: &TypeRef<'l>, t: &TypeRef<'t>) -> Result<bool, Fail> {
-        if l.size_bytes() != t.size_bytes() || l.vlen() > t.vlen() {
+        // The header's mark repeats an enumerator; the target has no such.
+        let marks = l.enumerators();
+        let marks = marks.filter(|e| self.local.name_bytes(e.name).ends_with(APP_MARK.as_bytes()));
+        if l.size_bytes() != t.size_bytes() || l.vlen() - marks.count() > t.vlen() {
             return Ok(false);
         }
         for local in l.enumerators() {

@@ -3,7 +3,7 @@
 use crate::ext::RelocationKind;
 use crate::model::{Kind, TypeId};
 use crate::read::{Btf, Endian};
-use crate::relo::spec::{Fail, Spec, size_of};
+use crate::relo::spec::{Fail, MAX_ACCESS, Spec, size_of};
 
 /// Value of a relocation for one spec.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -99,7 +99,7 @@ pub(crate) fn field(btf: &Btf<'_>, spec: &Spec<'_>) -> Result<Field, Fail> {
 /// Size and type of one element of a field, for the width of a load.
 fn load_of(btf: &Btf<'_>, ty: TypeId) -> Result<u32, Fail> {
     let mut element = btf.resolve(ty).map_err(|_| "a field type is broken")?;
-    for _ in 0..=btf.len() {
+    for _ in 0..MAX_ACCESS {
         if element.kind() != Kind::Array {
             return size_of(btf, element.id());
         }
@@ -107,7 +107,7 @@ fn load_of(btf: &Btf<'_>, ty: TypeId) -> Result<u32, Fail> {
             .resolve(element.array().0)
             .map_err(|_| "an element type is broken")?;
     }
-    Err("an array is an array of itself")
+    Err("an array has too many dimensions")
 }
 
 /// The value of `kind` for a spec of a BTF; `endian` is that of the machine that runs the program.
