@@ -48,7 +48,7 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
         let patch = patch(object, self.sources, relocation, evaluated);
         let function = object.function(relocation);
         let (candidate, spec) = match &evaluated.decision {
-            Decision::Found(hit) | Decision::Ambiguous(hit, _) => {
+            Decision::Found(hit, _) | Decision::Ambiguous(hit, _) => {
                 (Some(hit.candidate), Some(&hit.spec))
             }
             Decision::Missing(misses) => {
@@ -142,16 +142,19 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
                     Some(miss) => self.missing_part(&evaluated.local, miss),
                 });
             }
-            Decision::Found(_) => {}
+            Decision::Found(..) => {}
         }
         if let Patch::Refused(outcome) = patch {
             return Ok(outcome.clone());
         }
-        let accessed = self.accesses.verdict(n)?;
-        Ok(accessed.unwrap_or_else(|| match patch {
-            Patch::Poison(Some(outcome)) => outcome.clone(),
-            _ => Outcome::Ok,
-        }))
+        if let Some(refused) = self.accesses.verdict(n)? {
+            return Ok(refused);
+        }
+        if let Patch::Poison(Some(outcome)) = patch {
+            return Ok(outcome.clone());
+        }
+        let renumbered = self.accesses.renumbered(n)?;
+        Ok(renumbered.map_or(Outcome::Ok, |name| Outcome::EnumeratorsDiffer { name }))
     }
 
     fn missing_type(&self, n: usize, relocation: &Relocation<'_>) -> Outcome {

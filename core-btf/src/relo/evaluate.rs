@@ -30,8 +30,8 @@ pub(crate) struct Miss<'t> {
 /// What libbpf decides.
 #[derive(Clone, Debug)]
 pub(crate) enum Decision<'t> {
-    /// This value.
-    Found(Hit<'t>),
+    /// This value; and the other candidates that agree.
+    Found(Hit<'t>, Vec<Hit<'t>>),
     /// No candidate has it: 0 for a question, else the instruction is poisoned.
     Missing(Vec<Miss<'t>>),
     /// Two candidates have it at different places or with different values: no load.
@@ -53,7 +53,7 @@ impl Evaluated<'_, '_> {
     /// The value that libbpf writes; `None` if it poisons the instruction or fails.
     pub(crate) fn new_value(&self) -> Option<u64> {
         match &self.decision {
-            Decision::Found(hit) => Some(hit.value.number),
+            Decision::Found(hit, _) => Some(hit.value.number),
             Decision::Missing(_) => answers_zero(self.local.kind).then_some(0),
             Decision::Ambiguous(..) | Decision::Failed(_) => None,
         }
@@ -149,7 +149,7 @@ pub(crate) fn evaluate<'o, 't>(
             out.push(Evaluated {
                 local,
                 old,
-                decision: Decision::Found(hit),
+                decision: Decision::Found(hit, Vec::new()),
             });
             continue;
         };
@@ -180,6 +180,7 @@ fn decide<'t>(
     sources: &Sources<'_, 't>,
 ) -> Decision<'t> {
     let mut first: Option<Hit<'t>> = None;
+    let mut agreeing = Vec::new();
     let mut misses = Vec::new();
     let mut matching = Vec::new();
     for &candidate in candidates.iter() {
@@ -216,13 +217,13 @@ fn decide<'t>(
             {
                 return Decision::Ambiguous(other.clone(), hit);
             }
-            Some(_) => {}
+            Some(_) => agreeing.push(hit),
         }
     }
     match first {
         Some(hit) => {
             *candidates = matching;
-            Decision::Found(hit)
+            Decision::Found(hit, agreeing)
         }
         None => Decision::Missing(misses),
     }

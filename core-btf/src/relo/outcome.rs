@@ -96,6 +96,12 @@ pub enum Outcome {
     },
     /// A bitfield on one side, or at another place in its unit.
     BitfieldDiffers,
+    /// An enum whose values are numbered otherwise: what is read is right, but must not be compared
+    /// with the program's own constants. Not refused.
+    EnumeratorsDiffer {
+        /// The first enumerator that has another value, or whose value means another.
+        name: String,
+    },
     /// Other differences of what would be read: which, in words.
     LayoutDiffers(String),
     /// The value does not fit the instruction.
@@ -126,6 +132,7 @@ impl Outcome {
                 | Self::MissingType { .. }
                 | Self::MissingField { .. }
                 | Self::NatureDiffers { .. }
+                | Self::EnumeratorsDiffer { .. }
         )
     }
 
@@ -195,6 +202,10 @@ impl fmt::Display for Outcome {
             Self::BitfieldDiffers => {
                 f.write_str("is another bitfield, or only one side is; read it with core_read()")
             }
+            Self::EnumeratorsDiffer { name } => write!(
+                f,
+                "is an enum with another `{name}`; compare it with bpf_core_enum_value()"
+            ),
             Self::LayoutDiffers(what) => f.write_str(what),
             Self::OutOfRange { value, bits } => {
                 write!(

@@ -34,7 +34,7 @@ pub(crate) fn patch(
     evaluated: &Evaluated<'_, '_>,
 ) -> Patch {
     let hit = match &evaluated.decision {
-        Decision::Found(hit) => Some(hit),
+        Decision::Found(hit, _) => Some(hit),
         Decision::Missing(_) => None,
         Decision::Failed(fail) => return Patch::Refused(Outcome::Invalid(fail)),
         // The caller says what is ambiguous.

@@ -20,8 +20,8 @@
 //!    of the root (`p[i].x`, `(p + 1)->x`, an unrolled loop), where the target's size differs; or
 //!    any other constant (`(char *)&p->a + 4`, `container_of`), unless the root has not changed.
 //! 7. **Copies on the stack.** A load from a local copy of the struct (there is no helper in
-//!    between: the load instruction itself is relocated) that lies beyond the local struct's end,
-//!    of another sign, or wider.
+//!    between: the load instruction itself is relocated, or its address is) that lies beyond the
+//!    local struct's end, of another sign, or wider.
 //!
 //! They do not apply where the program takes size and interpretation from the target itself:
 //! `FIELD_BYTE_SIZE` of the same member as the size of the copy allows other lengths of arrays,
@@ -47,7 +47,7 @@ use std::cell::OnceCell;
 use crate::ext::RelocationKind;
 use crate::object::{BpfObject, INSTRUCTION_BYTES, Relocation};
 use crate::relo::candidates::{Origin, Sources};
-use crate::relo::evaluate::{Decision, Evaluated};
+use crate::relo::evaluate::{Decision, Evaluated, Hit};
 use crate::relo::flow::{self, How, Number, Use};
 use crate::relo::name::essential_name;
 use crate::relo::outcome::Outcome;
@@ -80,11 +80,43 @@ impl<'x, 's, 'o, 't> Accesses<'x, 's, 'o, 't> {
         }
     }
 
-    /// Why relocation `n` must be refused, if it is an access to an application's type.
+    /// Why relocation `n` must be refused, if it is an access to an application's type. Several
+    /// target types may agree in the offset and still differ in what is there.
     pub(crate) fn verdict(&self, n: usize) -> Verdict {
+        let (Some(relocation), Some(evaluated)) =
+            (self.object.relocations().get(n), self.evaluated.get(n))
+        else {
+            return Ok(None);
+        };
+        let Decision::Found(hit, agreeing) = &evaluated.decision else {
+            return Ok(None);
+        };
+        for hit in std::iter::once(hit).chain(agreeing) {
+            if let Some(site) = self.site_of(relocation, evaluated, hit)?
+                && let Some(outcome) = self.judge(&site, n)?
+            {
+                return Ok(Some(outcome));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The first enumerator of the field's type that means another number in the application,
+    /// unless the function asks for numbers of that enum.
+    pub(crate) fn renumbered(&self, n: usize) -> Result<Option<String>, Fail> {
         let Some(site) = self.site(n)? else {
             return Ok(None);
         };
+        let asks = self.object.relocations().iter().any(|other| {
+            let same = self.object.btf().resolve(other.root).map(|ty| ty.id());
+            other.function == site.relocation.function
+                && other.kind == RelocationKind::EnumvalValue
+                && same.ok() == site.core_type()
+        });
+        Ok(if asks { None } else { site.renumbered() })
+    }
+
+    fn judge(&self, site: &Site<'x, 'o, 't>, n: usize) -> Verdict {
         if let Some(offset) = self.loaded_offset(site.relocation) {
             return site.loaded(offset);
         }
@@ -97,7 +129,7 @@ impl<'x, 's, 'o, 't> Accesses<'x, 's, 'o, 't> {
         let mut used = false;
         for found in uses.iter().filter(|u| u.address.offsets.contains(&n)) {
             used = true;
-            if let Some(outcome) = self.used(&site, n, found)? {
+            if let Some(outcome) = self.used(site, n, found)? {
                 return Ok(Some(outcome));
             }
         }
@@ -111,9 +143,18 @@ impl<'x, 's, 'o, 't> Accesses<'x, 's, 'o, 't> {
         else {
             return Ok(None);
         };
-        let Decision::Found(hit) = &evaluated.decision else {
-            return Ok(None);
-        };
+        match &evaluated.decision {
+            Decision::Found(hit, _) => self.site_of(relocation, evaluated, hit),
+            _ => Ok(None),
+        }
+    }
+
+    fn site_of(
+        &self,
+        relocation: &'x Relocation<'o>,
+        evaluated: &Evaluated<'_, 't>,
+        hit: &Hit<'_>,
+    ) -> Result<Option<Site<'x, 'o, 't>>, Fail> {
         let origin = hit.candidate.origin;
         match self.sources.get(origin) {
             Some(target)
@@ -167,6 +208,7 @@ impl<'x, 's, 'o, 't> Accesses<'x, 's, 'o, 't> {
                 Some(part) => site.sized(part),
                 None => site.copied(address, size.constant, *string),
             },
+            How::Loaded { bytes } => site.loaded_by(address, *bytes),
             How::Passed { sizes } => match self.size_part(site, sizes) {
                 Some(part) => site.sized(part),
                 None => site.unseen(),

@@ -207,6 +207,24 @@ impl Site<'_, '_, '_> {
             Some(Outcome::SizeDiffers { .. }) if target_bytes < local_bytes && unsigned => {}
             other => return Ok(other),
         }
+        self.beyond(target_bytes)
+    }
+
+    /// Rule 7: an instruction loads or stores at the address.
+    pub(super) fn loaded_by(&self, address: &Number, bytes: u32) -> Verdict {
+        let verdict = if self.takes.size {
+            self.sized(Part::Same)?
+        } else {
+            self.copied(address, Some(bytes.into()), false)?
+        };
+        match verdict {
+            None => self.beyond(self.target.size_bytes),
+            refused => Ok(refused),
+        }
+    }
+
+    /// Rule 7: whether the field ends beyond a copy of the local struct.
+    fn beyond(&self, target_bytes: u32) -> Verdict {
         let (root_bytes, _) = self.root_sizes()?;
         let room = (u64::from(self.first) + 1) * u64::from(root_bytes);
         let end = u64::from(self.target.offset_bytes) + u64::from(target_bytes);

@@ -2,7 +2,7 @@
 
 use super::Verdict;
 use crate::ext::RelocationKind;
-use crate::model::{Kind, TypeId};
+use crate::model::{Enumerator, Kind, TypeId};
 use crate::object::{BpfObject, Relocation};
 use crate::read::Btf;
 use crate::relo::evaluate::Hit;
@@ -187,6 +187,33 @@ impl<'x, 'o, 't> Site<'x, 'o, 't> {
     /// The type of the local field, of its elements if it is an array.
     pub(super) fn core_type(&self) -> Option<TypeId> {
         innermost(self.local_btf, self.local.ty)
+    }
+
+    /// The first enumerator that means another number in the target, or whose number means another
+    /// enumerator there.
+    pub(super) fn renumbered(&self) -> Option<String> {
+        /// Enough for any enum that a person compares with; hostile ones must not cost more.
+        const MOST: usize = 1 << 10;
+        let local = self.local_btf.get(self.core_type()?).ok()?;
+        let target = innermost(self.target_btf, self.target.ty)?;
+        let target = self.target_btf.get(target).ok()?;
+        let name_of = |e: &Enumerator| essential_name(self.local_btf.name_bytes(e.name));
+        let means = |name: &[u8], value: i64| {
+            let mut same_number = None;
+            for e in target.enumerators().take(MOST) {
+                let same_name = essential_name(self.target_btf.name_bytes(e.name)) == name;
+                if same_name {
+                    return e.value == value;
+                }
+                if e.value == value {
+                    same_number = Some(());
+                }
+            }
+            same_number.is_none()
+        };
+        let mut all = local.enumerators().take(MOST);
+        let renumbered = all.find(|e| !means(name_of(e), e.value))?;
+        Some(String::from_utf8_lossy(name_of(&renumbered)).into_owned())
     }
 
     /// Whether the field is, or consists of, what `inner` is a member of.

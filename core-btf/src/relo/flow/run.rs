@@ -19,6 +19,8 @@ pub(crate) struct Use {
 pub(crate) enum How {
     /// A helper copies from there (or to there) as many bytes; a string ends before if it ends.
     Copied { size: Number, string: bool },
+    /// An instruction loads or stores there.
+    Loaded { bytes: u32 },
     /// It goes elsewhere: to a function, into memory, to the caller. These sizes go with it.
     Passed { sizes: Vec<usize> },
 }
@@ -250,6 +252,7 @@ impl Run<'_> {
                 }
             }
             1 => {
+                self.load(at, instruction, &state.get(src));
                 let slot = state.get(src).stack.map(|s| s.wrapping_add(off.into()));
                 let value = slot
                     .filter(|_| instruction.width() == 8)
@@ -317,6 +320,22 @@ impl Run<'_> {
         state.set(dst, new);
     }
 
+    /// Records a load or store at an address with relocated offsets. The instruction may have one
+    /// of its own.
+    fn load(&mut self, at: usize, instruction: Instruction, address: &Number) {
+        if !address.offsets.is_empty() {
+            let bytes = u32::try_from(instruction.width()).unwrap_or_default();
+            let moved = self
+                .relocated(at)
+                .unwrap_or_else(|| Number::constant(instruction.off.into()));
+            let found = Use {
+                address: address.clone().add(moved),
+                how: How::Loaded { bytes },
+            };
+            self.uses.insert((at, 1), found);
+        }
+    }
+
     fn store(&mut self, at: usize, instruction: Instruction, state: &mut State) {
         let Instruction {
             code,
@@ -325,6 +344,7 @@ impl Run<'_> {
             off,
             imm,
         } = instruction;
+        self.load(at, instruction, &state.get(dst));
         let atomic = code & 0xe0 == 0xc0;
         let value = match code & 7 {
             2 => Number::constant(imm.into()),
