@@ -3,6 +3,8 @@
 //! `cargo bench -p tests --bench build_time`
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
     reason = "a benchmark that cannot run has nothing to say"
 )]
 #![expect(clippy::print_stdout, reason = "the figures")]
