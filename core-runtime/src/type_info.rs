@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::io;
 use std::io::Read as _;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
@@ -11,6 +12,7 @@ use core_btf::{Btf, layout};
 
 use crate::elf::Elf;
 use crate::error::{Error, Result};
+use crate::privilege::Missing;
 
 /// Most bytes of BTF that are read from a file. The format itself ends at 16 MiB of names and, in
 /// the kernel, a million types.
@@ -43,9 +45,19 @@ impl TypeInfo {
     /// not.
     ///
     /// # Errors
-    /// As [`TypeInfo::from_file`]; looking at another user's process needs `CAP_SYS_PTRACE`.
+    /// As [`TypeInfo::from_file`], and [`Error::Privilege`] for another user's process.
     pub fn of_process(pid: u32) -> Result<Self> {
-        Self::from_file(format!("/proc/{pid}/exe"))
+        let types = Self::from_file(format!("/proc/{pid}/exe"));
+        types.map_err(|error| match error {
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Error::Privilege {
+                    operation: format!("reading the program of process {pid}"),
+                    missing: Missing::to_inspect_process(),
+                    source: source.into(),
+                }
+            }
+            other => other,
+        })
     }
 
     /// The types that a file describes: a BTF file, or an ELF file with a `.BTF` section.
