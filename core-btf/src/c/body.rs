@@ -6,7 +6,7 @@ use super::names::identifier;
 use super::scalar::{Spelling, spelling};
 use crate::error::{Error, Result};
 use crate::model::{Kind, Member, TypeId};
-use crate::read::TypeRef;
+use crate::read::{MAX_CHAIN, TypeRef};
 
 const PACKED: &str = " __attribute__((packed))";
 
@@ -227,8 +227,7 @@ impl<'a> Printer<'_, '_, 'a> {
     fn extent(&mut self, id: TypeId, depth: usize) -> Result<Option<Extent>> {
         let mut count = 1_u64;
         let mut ty = self.btf.resolve(id)?;
-        // An array of arrays visits no type twice, unless it never ends.
-        for _ in 0..=self.btf.len() {
+        for _ in 0..MAX_CHAIN {
             let scalar = |bytes: u32, align: u32| Extent {
                 size: 8 * u64::from(bytes),
                 align: 8 * u64::from(align),
@@ -262,7 +261,7 @@ impl<'a> Printer<'_, '_, 'a> {
         }
         Err(Error::Type {
             ty: id,
-            problem: "is an array of itself",
+            problem: "is an array of itself, or of too many others",
         })
     }
 
