@@ -101,14 +101,23 @@ impl<'a> Printer<'_, '_, 'a> {
     }
 
     /// Unnamed bitfields from one bit up to another; none crosses a multiple of 64, so the compiler
-    /// puts each right after the one before.
+    /// puts each right after the one before. What would take too many of them is an array.
     fn padding(&mut self, ty: TypeId, from: u64, to: u64, depth: usize) -> Result<()> {
+        const MAX_BITFIELDS: u64 = 8 * 4096;
         let mut at = from;
         while at < to {
-            let next = (at + 1).next_multiple_of(64).min(to);
             self.indent(depth);
-            self.out
-                .extend(["long long : ", &(next - at).to_string(), ";"]);
+            let next = if at.is_multiple_of(64) && to - at > MAX_BITFIELDS {
+                let (start, bytes) = ((at / 8).to_string(), ((to - at) / 8).to_string());
+                self.out
+                    .extend(["char padding_at_", &start, "[", &bytes, "];"]);
+                to / 8 * 8
+            } else {
+                let next = (at + 1).next_multiple_of(64).min(to);
+                self.out
+                    .extend(["long long : ", &(next - at).to_string(), ";"]);
+                next
+            };
             self.end_line(ty)?;
             at = next;
         }

@@ -11,7 +11,7 @@ use crate::relo::essential_name;
 
 /// Most bytes of C. Anonymous types are printed at each use, so a small malformed blob could ask
 /// for any amount.
-const MAX_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 64 << 20;
 /// Deepest nesting of anonymous types and of pointers, arrays and functions in one declaration.
 pub(super) const MAX_DEPTH: usize = 100;
 
@@ -75,7 +75,7 @@ impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
         if self.out.len() > MAX_BYTES {
             return Err(Error::Type {
                 ty,
-                problem: "makes the header larger than 256 MiB",
+                problem: "makes the header larger than 64 MiB",
             });
         }
         Ok(())

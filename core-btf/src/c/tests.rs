@@ -146,6 +146,7 @@ fn layouts_that_c_would_not_choose_are_forced() {
     );
     t.composite(CompositeKind::Union, "wide", 12, &[("c", int, 0, 0)]);
     t.composite(CompositeKind::Union, "line", 64, &[("c", int, 0, 0)]);
+    t.structure("far", 8196, &[("c", char, 0, 0), ("i", int, 65536, 0)]);
     assert_eq!(
         t.print(),
         "struct packed {\n\
@@ -187,7 +188,13 @@ fn layouts_that_c_would_not_choose_are_forced() {
          };\n\
          union line {\n\
          \tint c;\n\
-         } __attribute__((aligned(64)));\n"
+         } __attribute__((aligned(64)));\n\
+         struct far {\n\
+         \tchar c;\n\
+         \tlong long : 56;\n\
+         \tchar padding_at_8[8184];\n\
+         \tint i;\n\
+         };\n"
     );
 }
 
