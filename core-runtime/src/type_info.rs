@@ -6,11 +6,11 @@ use std::io;
 use std::io::Read as _;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use core_btf::{Btf, layout};
 
-use crate::elf::Elf;
+use crate::elf::{Elf, real_name};
 use crate::error::{Error, Result};
 use crate::privilege::Missing;
 
@@ -192,7 +192,7 @@ impl TypeInfo {
 #[cfg(not(feature = "dwarf"))]
 fn from_debug_info(path: &Path) -> Result<TypeInfo> {
     Err(Error::NoTypeInfo {
-        file: resolve(path),
+        file: real_name(path),
         hint: "build it with core-build and `core_runtime::embed!()`, name a BTF file made from \
                it, or read its debug information with core-runtime's feature `dwarf`",
     })
@@ -214,7 +214,7 @@ fn from_debug_info(path: &Path) -> Result<TypeInfo> {
         ..dwarf::Options::default()
     };
     let failed = |source| Error::DebugInfo {
-        file: resolve(path),
+        file: real_name(path),
         source,
     };
     let extraction = dwarf::extract(&data, &options).map_err(failed)?;
@@ -232,15 +232,6 @@ fn from_debug_info(path: &Path) -> Result<TypeInfo> {
     TypeInfo::new(display(path), 0, bytes.into())
 }
 
-/// What a path stands for: the magic links of `/proc` say nothing to who reads an error.
-fn resolve(path: &Path) -> PathBuf {
-    if path.starts_with("/proc") {
-        std::fs::read_link(path).unwrap_or_else(|_| path.to_path_buf())
-    } else {
-        path.to_path_buf()
-    }
-}
-
 fn display(path: &Path) -> String {
-    resolve(path).display().to_string()
+    real_name(path).display().to_string()
 }
