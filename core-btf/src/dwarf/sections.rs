@@ -101,9 +101,10 @@ impl<'a> Sections<'a> {
             }
         }
         if relocatable {
+            let values = symbol_values(&file, &bases);
             for (data, parts) in sections.data.iter_mut().zip(&parts) {
                 for &part in parts {
-                    relocate(&file, part, &bases, data)?;
+                    relocate(&file, part, &bases, &values, data)?;
                 }
             }
         }
@@ -211,14 +212,35 @@ fn read<'a>(section: &impl object::ObjectSection<'a>) -> Result<Cow<'a, [u8]>, E
     data.decompress().map_err(|error| broken(&name(), &error))
 }
 
+/// For each symbol its address, in the joined section where there is one. Looked up once: there are
+/// many more relocations than symbols.
+fn symbol_values<Elf: FileHeader<Endian = Endianness>>(
+    file: &ElfFile<'_, Elf>,
+    bases: &[u64],
+) -> Vec<u64> {
+    let mut values = Vec::new();
+    for symbol in file.symbols() {
+        let index = symbol.index().0;
+        if values.len() <= index {
+            values.resize(index + 1, 0);
+        }
+        let base = symbol.section_index().and_then(|it| bases.get(it.0));
+        if let Some(value) = values.get_mut(index) {
+            *value = symbol.address().wrapping_add(base.copied().unwrap_or(0));
+        }
+    }
+    values
+}
+
 /// Applies the relocations of one section of a relocatable object to the joined section.
 ///
-/// Only absolute values matter: offsets into other debug sections. What concerns code, which a
+/// `symbols` has the values of the file's symbols. Only absolute values matter: offsets into other debug sections. What concerns code, which a
 /// type never refers to, is left as it is.
 fn relocate<'a, Elf: FileHeader<Endian = Endianness>>(
     file: &ElfFile<'a, Elf>,
     part: SectionIndex,
     bases: &[u64],
+    symbols: &[u64],
     data: &mut Cow<'a, [u8]>,
 ) -> Result<(), Error> {
     let base_of = |index: SectionIndex| bases.get(index.0).copied().unwrap_or(0);
@@ -234,24 +256,19 @@ fn relocate<'a, Elf: FileHeader<Endian = Endianness>>(
             continue;
         }
         let target = match relocation.target() {
-            RelocationTarget::Symbol(index) => {
-                let symbol = file
-                    .symbol_by_index(index)
-                    .map_err(|error| broken("symbol of a relocation", &error))?;
-                let base = symbol.section_index().map_or(0, base_of);
-                symbol.address().wrapping_add(base)
-            }
-            RelocationTarget::Section(index) => base_of(index),
-            _ => 0,
+            RelocationTarget::Symbol(index) => symbols.get(index.0).copied(),
+            RelocationTarget::Section(index) => Some(base_of(index)),
+            _ => Some(0),
         };
         let width = usize::from(relocation.size() / 8);
-        let place = usize::try_from(start + offset)
-            .ok()
-            .and_then(|at| data.to_mut().get_mut(at..at.checked_add(width)?));
-        let Some(place) = place else {
+        let place = start.checked_add(offset).and_then(|at| {
+            let at = usize::try_from(at).ok()?;
+            data.to_mut().get_mut(at..at.checked_add(width)?)
+        });
+        let (Some(target), Some(place)) = (target, place) else {
             return Err(Error::Object {
                 what: format!("relocation at offset {offset:#x}"),
-                problem: "outside its section".to_owned(),
+                problem: "outside its section, or for a symbol that is not there".to_owned(),
             });
         };
         let mut value = target.wrapping_add_signed(relocation.addend());
