@@ -6,7 +6,7 @@ use super::names::identifier;
 use super::scalar::{Spelling, spelling};
 use crate::error::{Error, Result};
 use crate::model::{Kind, Member, TypeId};
-use crate::read::{MAX_CHAIN, TypeRef};
+use crate::read::TypeRef;
 
 const PACKED: &str = " __attribute__((packed))";
 
@@ -101,23 +101,14 @@ impl<'a> Printer<'_, '_, 'a> {
     }
 
     /// Unnamed bitfields from one bit up to another; none crosses a multiple of 64, so the compiler
-    /// puts each right after the one before. What would take too many of them is an array.
+    /// puts each right after the one before.
     fn padding(&mut self, ty: TypeId, from: u64, to: u64, depth: usize) -> Result<()> {
-        const MAX_BITFIELDS: u64 = 8 * 4096;
         let mut at = from;
         while at < to {
+            let next = (at + 1).next_multiple_of(64).min(to);
             self.indent(depth);
-            let next = if at.is_multiple_of(64) && to - at > MAX_BITFIELDS {
-                let (start, bytes) = ((at / 8).to_string(), ((to - at) / 8).to_string());
-                self.out
-                    .extend(["char padding_at_", &start, "[", &bytes, "];"]);
-                to / 8 * 8
-            } else {
-                let next = (at + 1).next_multiple_of(64).min(to);
-                self.out
-                    .extend(["long long : ", &(next - at).to_string(), ";"]);
-                next
-            };
+            self.out
+                .extend(["long long : ", &(next - at).to_string(), ";"]);
             self.end_line(ty)?;
             at = next;
         }
@@ -236,7 +227,8 @@ impl<'a> Printer<'_, '_, 'a> {
     fn extent(&mut self, id: TypeId, depth: usize) -> Result<Option<Extent>> {
         let mut count = 1_u64;
         let mut ty = self.btf.resolve(id)?;
-        for _ in 0..MAX_CHAIN {
+        // An array of arrays visits no type twice, unless it never ends.
+        for _ in 0..=self.btf.len() {
             let scalar = |bytes: u32, align: u32| Extent {
                 size: 8 * u64::from(bytes),
                 align: 8 * u64::from(align),
@@ -270,7 +262,7 @@ impl<'a> Printer<'_, '_, 'a> {
         }
         Err(Error::Type {
             ty: id,
-            problem: "is an array of itself, or of too many others",
+            problem: "is an array of itself",
         })
     }
 

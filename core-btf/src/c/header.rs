@@ -32,8 +32,7 @@ pub struct Header<'b, 'a> {
 }
 
 impl<'b, 'a> Header<'b, 'a> {
-    /// Every struct, union, enum and typedef of `btf`, relocatable. Of a split blob these are its own
-    /// and what they need of its base.
+    /// Every struct, union, enum and typedef of `btf`, relocatable.
     #[must_use]
     pub fn new(btf: &'b Btf<'a>) -> Self {
         Self {

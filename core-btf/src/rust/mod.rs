@@ -19,7 +19,7 @@
 //! | `CString` | struct `{ ptr, len }` |
 //! | `VecDeque<T>` | struct `{ ptr, cap, head, len }` |
 //! | `HashMap`, `HashSet` | struct `{ ctrl, bucket_mask, growth_left, len }` |
-//! | `BTreeMap`, `BTreeSet` | struct `{ len }` |
+//! | `BTreeMap`, `BTreeSet`, `LinkedList` | struct `{ len }` |
 //! | `Mutex<T>` | struct `{ lock, poison, data }` |
 //! | `RwLock<T>` | struct `{ lock, writer_notify, poison, data }` |
 //! | `RefCell<T>` | struct `{ borrow, data }` |

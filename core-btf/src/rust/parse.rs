@@ -19,8 +19,7 @@ pub struct ParseError {
 }
 
 impl Type {
-    /// Reads a type as it is written in Rust source, or as rustc writes it into debug information
-    /// (`alloc::vec::Vec<&a::State, alloc::alloc::Global>`, `a::main::{closure_env#0}`).
+    /// Reads a type as it is written in Rust source: `Vec<&'a a::State>`.
     ///
     /// Paths are taken as they stand: no `use` is followed, and only the prelude's names may stand
     /// without their module. Array lengths and const arguments must be literals.
@@ -28,10 +27,25 @@ impl Type {
     /// # Errors
     /// [`ParseError`].
     pub fn parse(text: &str) -> Result<Self, ParseError> {
+        Self::parse_as(text, false)
+    }
+
+    /// Reads a type as rustc writes it into debug information:
+    /// `alloc::vec::Vec<&a::State, alloc::alloc::Global>`, `a::main::{closure_env#0}`. It is the
+    /// same language, but for `(T)`, which is the tuple `(T,)` there.
+    ///
+    /// # Errors
+    /// [`ParseError`].
+    pub fn parse_debug(text: &str) -> Result<Self, ParseError> {
+        Self::parse_as(text, true)
+    }
+
+    fn parse_as(text: &str, debug: bool) -> Result<Self, ParseError> {
         let mut parser = Parser {
             text,
             offset: 0,
             depth: 0,
+            debug,
         };
         parser
             .ty()
@@ -66,6 +80,8 @@ struct Parser<'t> {
     text: &'t str,
     offset: usize,
     depth: u32,
+    /// Whether `(T)` is a tuple.
+    debug: bool,
 }
 
 impl<'t> Parser<'t> {
@@ -237,7 +253,7 @@ impl<'t> Parser<'t> {
             }
         }
         match (types.pop(), types.is_empty(), commas) {
-            (Some(ty), true, 0) => Ok(ty),
+            (Some(ty), true, 0) if !self.debug || matches!(ty, Type::Dyn(_)) => Ok(ty),
             (last, _, _) => {
                 types.extend(last);
                 Ok(Type::Tuple(types))
@@ -420,11 +436,19 @@ mod tests {
             ),
             ("Ref<'a, 4, -1>", "Ref<4, -1>"),
             ("*const [u16]", "*mut [u16]"),
-            ("(u8,)", "(u8,)"),
+            ("(u8,)", "(u8)"),
+            (
+                "Vec<(Box<u8>,)>",
+                "alloc::vec::Vec<(alloc::boxed::Box<u8>)>",
+            ),
+            (
+                "std::ops::ControlFlow<u8>",
+                "core::ops::control_flow::ControlFlow<u8, ()>",
+            ),
             ("a::r#default", "a::default"),
             ("[u8; 1_024]", "[u8; 1024]"),
         ] {
-            assert_eq!(parse(source), parse(debug), "{source}");
+            assert_eq!(parse(source), Type::parse_debug(debug).unwrap(), "{source}");
         }
     }
 

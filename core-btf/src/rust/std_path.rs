@@ -20,6 +20,7 @@ const KNOWN: &[(&str, &str)] = &[
     ("collections", "BinaryHeap"),
     ("collections", "HashMap"),
     ("collections", "HashSet"),
+    ("collections", "LinkedList"),
     ("collections", "VecDeque"),
     ("ffi", "CStr"),
     ("ffi", "CString"),
@@ -149,6 +150,10 @@ pub(super) fn normalize(segments: Vec<String>, args: Vec<Arg>) -> Type {
 }
 
 fn normalize_std(module: &str, name: &str, segments: Vec<String>, mut args: Vec<Arg>) -> Type {
+    // The one default of a type argument that is not an allocator or hasher.
+    if (module, name, args.len()) == ("ops", "ControlFlow", 1) {
+        args.push(Arg::Type(Type::UNIT));
+    }
     if is_known(module, name) {
         return std_path(module, name, args);
     }

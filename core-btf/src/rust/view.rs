@@ -253,7 +253,7 @@ impl Type {
                 field("growth_left", Self::USIZE),
                 field("len", Self::USIZE),
             ]),
-            ("collections", "BTreeMap" | "BTreeSet") => {
+            ("collections", "BTreeMap" | "BTreeSet" | "LinkedList") => {
                 View::Struct(vec![field("len", Self::USIZE)])
             }
 
@@ -328,10 +328,7 @@ impl Type {
                 variant("Unbounded", []),
             ]),
             ("ops", "ControlFlow") => View::Enum(vec![
-                variant(
-                    "Continue",
-                    [self.type_args().nth(1).cloned().unwrap_or(Self::UNIT)],
-                ),
+                variant("Continue", [self.arg(1)]),
                 variant("Break", [arg()]),
             ]),
             ("ops", "Range") => View::Struct(vec![field("start", arg()), field("end", arg())]),

@@ -262,11 +262,11 @@ impl<'a> Dies<'a> {
                 }
             }
             dw::DW_TAG_base_type | dw::DW_TAG_pointer_type => {
-                Type::parse(die.name).unwrap_or_else(|_| Type::unparsed(die.name))
+                Type::parse_debug(die.name).unwrap_or_else(|_| Type::unparsed(die.name))
             }
             _ => {
                 let path = self.path(id);
-                Type::parse(&path).unwrap_or_else(|_| Type::unparsed(&path))
+                Type::parse_debug(&path).unwrap_or_else(|_| Type::unparsed(&path))
             }
         }
     }
