@@ -11,7 +11,6 @@ pub mod counter;
 pub mod libbpf;
 pub mod program;
 pub mod sources;
-pub mod tracer;
 
 core_runtime::embed!();
 
