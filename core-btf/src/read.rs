@@ -18,7 +18,7 @@ pub(crate) const HEADER_BYTES: usize = 24;
 pub(crate) const TYPE_BYTES: usize = 12;
 /// Most types that are followed one to the next. Longer than any chain of typedefs or array
 /// dimensions that a compiler writes; hostile ones must not cost more.
-const MAX_CHAIN: usize = 256;
+pub(crate) const MAX_CHAIN: usize = 256;
 
 /// Byte order of a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -91,11 +91,6 @@ impl BtfBuf {
         (1..).map(TypeId).zip(&self.types)
     }
 
-    /// The types, to drop or to renumber some.
-    pub(crate) const fn types_mut(&mut self) -> &mut Vec<Type> {
-        &mut self.types
-    }
-
     /// The type with this id; `None` for `void` and for ids not yet given.
     #[must_use]
     pub fn get(&self, id: TypeId) -> Option<&Type> {
@@ -135,13 +130,11 @@ impl BtfBuf {
     }
 
     /// Takes the types out, to be changed and given back by [`BtfBuf::put_types`].
-    #[cfg(feature = "dwarf")]
     pub(crate) fn take_types(&mut self) -> Vec<Type> {
         std::mem::take(&mut self.types)
     }
 
     /// Puts types in the place of those there were.
-    #[cfg(feature = "dwarf")]
     pub(crate) fn put_types(&mut self, types: Vec<Type>) {
         self.types = types;
     }
@@ -361,9 +354,14 @@ impl Encoder {
                     #[expect(clippy::cast_possible_truncation, reason = "the low word")]
                     let (low, high) = (bits as u32, (bits >> 32) as u32);
                     self.word(low);
+                    let fits = if *signed {
+                        i64::from(low.cast_signed()) == value.value
+                    } else {
+                        high == 0
+                    };
                     if *wide {
                         self.word(high);
-                    } else if high != 0 && i64::from(low.cast_signed()) != value.value {
+                    } else if !fits {
                         return Err(Error::Limit {
                             what: "value of a 32-bit enum",
                             value: bits,

@@ -133,8 +133,7 @@ pub(crate) fn build(
     } else {
         None
     };
-    let work = out.root().join("work");
-    fs::create_dir_all(&work).map_err(io_error("create directory", &work))?;
+    let work = out.work()?;
     let jobs: Vec<Job<'_>> = programs
         .iter()
         .map(|program| Job {

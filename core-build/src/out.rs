@@ -10,6 +10,7 @@
 //!   obj/NAME.bpf.o        linked BPF objects
 //!   skel/NAME.skel.rs     skeletons, for embed!()
 //!   c/N/                  objects and library of each C part
+//!   work/                 files in the making
 //! ```
 
 use std::collections::BTreeSet;
@@ -44,6 +45,13 @@ impl Out {
 
     pub(crate) fn root(&self) -> &Path {
         &self.root
+    }
+
+    /// Where files are made that are not part of the tree.
+    pub(crate) fn work(&self) -> Result<PathBuf> {
+        let dir = self.root.join("work");
+        fs::create_dir_all(&dir).map_err(io_error("create directory", &dir))?;
+        Ok(dir)
     }
 
     /// Place of a file that something else will write.

@@ -1,6 +1,7 @@
 //! `vmlinux.h`: the kernel's types for BPF programs.
 
 use std::ffi::OsStr;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use core_btf::Btf;
@@ -11,10 +12,13 @@ use core_btf::read::Endian;
 use crate::cargo::Inputs;
 use crate::error::{Error, Result};
 use crate::header::names_of;
-use crate::out::{Out, read};
+use crate::out::{Out, read, write_if_changed};
 
 /// Where the running kernel describes itself.
 const HOST: &str = "/sys/kernel/btf/vmlinux";
+
+/// The BTF that the header was made from by this version.
+const PRINTED: &str = concat!("vmlinux-", env!("CARGO_PKG_VERSION"), ".btf");
 
 /// Where `vmlinux.h` comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,10 +72,16 @@ impl Vmlinux {
         } else {
             &bytes
         };
-        let text = Btf::parse(btf)
-            .and_then(|btf| Header::new(&btf).guard("__VMLINUX_H__").print())
-            .map_err(failed)?;
-        out.write("include/vmlinux.h", text.as_bytes())?;
+        // Printing the kernel takes a second where the build script is not optimised.
+        let header = out.claim("include/vmlinux.h");
+        let printed = out.work()?.join(PRINTED);
+        if !header.is_file() || !fs::read(&printed).is_ok_and(|old| old == btf) {
+            let text = Btf::parse(btf)
+                .and_then(|btf| Header::new(&btf).guard("__VMLINUX_H__").print())
+                .map_err(failed)?;
+            write_if_changed(&header, text.as_bytes())?;
+            write_if_changed(&printed, btf)?;
+        }
         Ok(btf.to_vec())
     }
 }

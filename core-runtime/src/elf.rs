@@ -27,6 +27,7 @@ const PF_X: u32 = 1;
 #[derive(Debug)]
 pub(crate) struct Elf {
     file: File,
+    /// What errors call it.
     path: PathBuf,
     /// Bytes in the file when it was opened.
     len: u64,
@@ -128,14 +129,14 @@ impl Elf {
     pub(crate) fn open(path: &Path) -> Result<Self> {
         let io = |source| Error::Io {
             action: "open",
-            path: path.to_path_buf(),
+            path: real_name(path),
             source,
         };
         let file = File::open(path).map_err(io)?;
         let len = file.metadata().map_err(io)?.len();
         let mut elf = Self {
             file,
-            path: path.to_path_buf(),
+            path: real_name(path),
             len,
             format: Format {
                 wide: true,
@@ -355,6 +356,15 @@ impl Elf {
 fn name_at(names: &[u8], offset: u32) -> &[u8] {
     let rest = names.get(offset as usize..).unwrap_or_default();
     rest.split(|&byte| byte == 0).next().unwrap_or_default()
+}
+
+/// What a path stands for: the magic links of `/proc` say nothing to who reads an error.
+pub(crate) fn real_name(path: &Path) -> PathBuf {
+    if path.starts_with("/proc") {
+        std::fs::read_link(path).unwrap_or_else(|_| path.to_path_buf())
+    } else {
+        path.to_path_buf()
+    }
 }
 
 /// A number that the file's length already bounds, as an index.

@@ -10,7 +10,11 @@
 //! | [`RingBuffer`] | typed events from a BPF program |
 //! | [`Error`] | what can go wrong, with what to do about it |
 //!
-//! Nothing here prints: libbpf's log goes to `tracing`, under the target `libbpf`.
+//! Nothing here prints: libbpf's log goes to `tracing`, under the target `libbpf`. `unsafe` code is
+//! in one module, `sys`.
+//!
+//! Feature `dwarf`: types of binaries without a `.BTF` section are taken from their debug
+//! information. Without it, no parser of that is part of the program.
 #![deny(unsafe_code)]
 
 mod elf;

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::elf::Elf;
+use crate::elf::{Elf, real_name};
 use crate::error::{Error, Result};
 use crate::near;
 
@@ -54,8 +54,12 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => write!(f, "address {address:#x} of this process"),
-            Self::Symbol { file, symbol } => write!(f, "`{symbol}` of {}", file.display()),
-            Self::Offset { file, offset } => write!(f, "{}+{offset:#x}", file.display()),
+            Self::Symbol { file, symbol } => {
+                write!(f, "`{symbol}` of {}", real_name(file).display())
+            }
+            Self::Offset { file, offset } => {
+                write!(f, "{}+{offset:#x}", real_name(file).display())
+            }
         }
     }
 }
@@ -167,12 +171,12 @@ fn find_symbol(file: &Path, symbol: &str) -> Result<Place> {
             offset,
         }),
         [] => Err(Error::NoSymbol {
-            file: file.to_path_buf(),
+            file: real_name(file),
             symbol: symbol.into(),
             near: near_functions(&elf, symbol)?,
         }),
         _ => Err(Error::AmbiguousSymbol {
-            file: file.to_path_buf(),
+            file: real_name(file),
             symbol: symbol.into(),
             offsets,
         }),
@@ -238,28 +242,9 @@ mod tests {
 
     #[test]
     fn a_near_name_is_suggested_for_a_missing_symbol() {
-        let error = find_symbol(Path::new(THIS_PROGRAM), "core_runtime_exported_fo_tests");
-        let text = error.unwrap_err().to_string();
-        assert!(
-            text.contains("did you mean core_runtime_exported_for_tests"),
-            "{text}"
-        );
-    }
-
-    #[test]
-    fn a_symbol_and_the_pointer_to_it_are_one_place() {
-        let by_name = find_symbol(Path::new(THIS_PROGRAM), "core_runtime_exported_for_tests");
-        let pointer = exported as extern "C" fn() -> u32;
-        let by_pointer = mapped_place(pointer as usize as u64).unwrap();
-        assert_eq!(by_name.unwrap(), by_pointer);
-    }
-
-    #[expect(
-        unsafe_code,
-        reason = "a symbol to look for; its name is this crate's own"
-    )]
-    #[unsafe(export_name = "core_runtime_exported_for_tests")]
-    extern "C" fn exported() -> u32 {
-        7
+        let error = find_symbol(Path::new(THIS_PROGRAM), "maim").unwrap_err();
+        let this = std::env::current_exe().unwrap();
+        let expected = "defines no function `maim`; did you mean main?";
+        assert_eq!(error.to_string(), format!("{} {expected}", this.display()));
     }
 }

@@ -2,15 +2,17 @@
 
 use std::borrow::Cow;
 use std::fs::File;
+use std::io;
 use std::io::Read as _;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use core_btf::{Btf, layout};
 
-use crate::elf::Elf;
+use crate::elf::{Elf, real_name};
 use crate::error::{Error, Result};
+use crate::privilege::Missing;
 
 /// Most bytes of BTF that are read from a file. The format itself ends at 16 MiB of names and, in
 /// the kernel, a million types.
@@ -43,9 +45,19 @@ impl TypeInfo {
     /// not.
     ///
     /// # Errors
-    /// As [`TypeInfo::from_file`]; looking at another user's process needs `CAP_SYS_PTRACE`.
+    /// As [`TypeInfo::from_file`], and [`Error::Privilege`] for another user's process.
     pub fn of_process(pid: u32) -> Result<Self> {
-        Self::from_file(format!("/proc/{pid}/exe"))
+        let types = Self::from_file(format!("/proc/{pid}/exe"));
+        types.map_err(|error| match error {
+            Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
+                Error::Privilege {
+                    operation: format!("reading the program of process {pid}"),
+                    missing: Missing::to_inspect_process(),
+                    source: source.into(),
+                }
+            }
+            other => other,
+        })
     }
 
     /// The types that a file describes: a BTF file, or an ELF file with a `.BTF` section.
@@ -180,7 +192,7 @@ impl TypeInfo {
 #[cfg(not(feature = "dwarf"))]
 fn from_debug_info(path: &Path) -> Result<TypeInfo> {
     Err(Error::NoTypeInfo {
-        file: resolve(path),
+        file: real_name(path),
         hint: "build it with core-build and `core_runtime::embed!()`, name a BTF file made from \
                it, or read its debug information with core-runtime's feature `dwarf`",
     })
@@ -202,7 +214,7 @@ fn from_debug_info(path: &Path) -> Result<TypeInfo> {
         ..dwarf::Options::default()
     };
     let failed = |source| Error::DebugInfo {
-        file: resolve(path),
+        file: real_name(path),
         source,
     };
     let extraction = dwarf::extract(&data, &options).map_err(failed)?;
@@ -220,15 +232,6 @@ fn from_debug_info(path: &Path) -> Result<TypeInfo> {
     TypeInfo::new(display(path), 0, bytes.into())
 }
 
-/// What a path stands for: the magic links of `/proc` say nothing to who reads an error.
-fn resolve(path: &Path) -> PathBuf {
-    if path.starts_with("/proc") {
-        std::fs::read_link(path).unwrap_or_else(|_| path.to_path_buf())
-    } else {
-        path.to_path_buf()
-    }
-}
-
 fn display(path: &Path) -> String {
-    resolve(path).display().to_string()
+    real_name(path).display().to_string()
 }

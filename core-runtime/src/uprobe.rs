@@ -250,6 +250,9 @@ impl Uprobe {
 
 /// An attached program. Dropping this detaches it: when that returns, the program runs no more.
 ///
+/// The kernel takes its time to be sure of that: some 30 ms for a multi-uprobe, 100 ms for a perf
+/// event.
+///
 /// It does not depend on the object that the program came from: the kernel keeps the program for
 /// as long as it is attached.
 #[must_use = "dropping this detaches the program"]

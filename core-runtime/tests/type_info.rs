@@ -2,8 +2,9 @@
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
 use std::fs;
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use core_btf::BtfBuf;
 use core_btf::model::{CompositeKind, IntEncoding, Member, Type};
@@ -48,9 +49,13 @@ fn run(command: &mut Command) {
 
 /// A program, with a `.BTF` section of this content if there is one.
 fn program(directory: &Path, btf: Option<&[u8]>) -> PathBuf {
+    compile(directory, "int main(void) { return 0; }\n", btf)
+}
+
+fn compile(directory: &Path, text: &str, btf: Option<&[u8]>) -> PathBuf {
     let source = directory.join("main.c");
     let program = directory.join("program");
-    fs::write(&source, "int main(void) { return 0; }\n").unwrap();
+    fs::write(&source, text).unwrap();
     run(Command::new("cc").arg(&source).arg("-o").arg(&program));
     if let Some(btf) = btf {
         let section = directory.join("section");
@@ -103,6 +108,34 @@ fn btf_files_and_bytes_are_taken_as_they_are() {
         ["data"]
     );
     assert_eq!(names(&TypeInfo::none()), [""; 0]);
+}
+
+/// A running program can be asked for its types when its file is gone.
+#[test]
+fn a_process_tells_its_types_though_its_file_is_deleted() {
+    let directory = tempfile::tempdir().unwrap();
+    let source = "#include <unistd.h>\nint main(void) { char c; return read(0, &c, 1); }\n";
+    let program = compile(directory.path(), source, Some(&blob("data")));
+    let mut process = Command::new(&program)
+        .stdin(Stdio::piped())
+        .spawn()
+        .unwrap();
+    fs::remove_file(&program).unwrap();
+    let types = TypeInfo::of_process(process.id());
+    drop(process.stdin.take());
+    assert!(process.wait().unwrap().success());
+    let types = types.unwrap();
+    assert_eq!(names(&types), ["data"]);
+    assert!(
+        types.origin().starts_with(program.to_str().unwrap()),
+        "{}",
+        types.origin()
+    );
+    let error = TypeInfo::of_process(process.id()).unwrap_err();
+    assert!(
+        error.to_string().starts_with("cannot open /proc/"),
+        "{error}"
+    );
 }
 
 #[test]
@@ -168,20 +201,18 @@ fn a_file_of_another_kind_is_not_btf() {
 fn damaged_programs_end_in_an_error_or_in_types() {
     let directory = tempfile::tempdir().unwrap();
     let program = program(directory.path(), Some(&blob("data")));
+    let file = fs::File::options().write(true).open(&program).unwrap();
     let whole = fs::read(&program).unwrap();
-    let damaged = directory.path().join("damaged");
-    for len in (0..whole.len()).step_by(61) {
-        fs::write(&damaged, &whole[..len]).unwrap();
-        TypeInfo::from_file(&damaged).unwrap_err();
-    }
     // Headers are at both ends of the file.
-    let headers = (0..0x200).chain(whole.len() - 0x800..whole.len());
-    for at in headers {
-        let mut bytes = whole.clone();
-        bytes[at] ^= 0xff;
-        fs::write(&damaged, &bytes).unwrap();
-        if let Ok(types) = TypeInfo::from_file(&damaged) {
+    for at in (0..0x200).chain(whole.len() - 0x800..whole.len()) {
+        file.write_all_at(&[whole[at] ^ 0xff], at as u64).unwrap();
+        if let Ok(types) = TypeInfo::from_file(&program) {
             assert_eq!(names(&types), ["data"]);
         }
+        file.write_all_at(&[whole[at]], at as u64).unwrap();
+    }
+    for len in (0..whole.len() as u64).rev().step_by(61) {
+        file.set_len(len).unwrap();
+        TypeInfo::from_file(&program).unwrap_err();
     }
 }

@@ -11,6 +11,7 @@ pub mod counter;
 pub mod libbpf;
 pub mod program;
 pub mod sources;
+pub mod tracer;
 
 core_runtime::embed!();
 

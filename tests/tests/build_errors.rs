@@ -33,6 +33,7 @@ fn error_in(stderr: &str) -> String {
     let (_, error) = stderr
         .split_once("\n  Error: ")
         .unwrap_or_else(|| panic!("no error in:\n{stderr}"));
+    let error = error.split("\nwarning: build failed").next().unwrap();
     error.trim_end().replace("\n  ", "\n")
 }
 

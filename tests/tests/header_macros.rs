@@ -160,6 +160,23 @@ mod root {
         }
     }
 
+    /// libbpf tells no sign of an array's element, so the macros take the header's: a program must
+    /// not be loaded where that is wrong.
+    #[test]
+    fn array_elements_of_another_sign_are_refused() {
+        let dir = TempDir::new().unwrap();
+        let (_, clang) = clangs().pop_first().unwrap();
+        let elf = compile(&clang, "all.bpf.c", dir.path());
+        let types = TypeInfo::from_file(traced(4, dir.path())).unwrap();
+        let object = Loader::new(types).open_object(elf).unwrap();
+        let error = object.load().unwrap_err().to_string();
+        assert!(error.contains("struct all.numbers"), "{error}");
+        assert!(
+            error.contains("is unsigned, the program reads it as signed"),
+            "{error}"
+        );
+    }
+
     #[test]
     fn sleepable_programs_read_pages_that_are_not_there_yet() {
         for clang in clangs().values() {

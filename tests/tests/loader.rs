@@ -1,6 +1,8 @@
 //! Objects that are relocated against an application's types, loaded and run. Needs root.
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
+use std::process::Command;
+
 use core_runtime::{Error, Loader, TypeInfo, Uprobe};
 use libbpf_rs::{MapCore as _, MapFlags, Object, ProgramMut};
 use tests::{app, clang, traced};
@@ -192,6 +194,47 @@ fn a_rejected_program_carries_the_verifiers_log() {
         format!("{error:?}").contains(log.lines().next().unwrap()),
         "{error:?}"
     );
+}
+
+/// Each thread's error is about what that thread loaded.
+#[test]
+fn threads_do_not_mix_up_their_logs() {
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            scope.spawn(move || {
+                let name = format!("bad_{n}");
+                let bad = READER
+                    .replace("value = c;", "value = *(volatile __u64 *)0;")
+                    .replace("int reader(", &format!("int {name}("));
+                let bytes = clang::bpf_object(&bad).unwrap();
+                let loader = Loader::new(types("int a, c, d;"));
+                for _ in 0..20 {
+                    let open = loader.open_object(bytes.clone()).unwrap();
+                    match open.load().unwrap_err() {
+                        Error::Rejected { program, .. } => assert_eq!(program, name),
+                        other => panic!("{other:?}"),
+                    }
+                }
+            });
+        }
+    });
+}
+
+/// Another program, with nothing but the debug information that its build left in it.
+#[test]
+fn a_program_is_traced_by_its_debug_information() {
+    let directory = tempfile::tempdir().unwrap();
+    let traced = directory.path().join("traced");
+    let source = "struct data { int a, b; long pad; int c, d; };\n\
+         __attribute__((noinline)) int add_test(struct data *d) { return d->a + d->c; }\n\
+         int main(void) { struct data d = { 1, 2, 0, 77, 4 }; return add_test(&d) != 78; }\n";
+    clang::c_program(source, &["-g", "-O1"], &traced).unwrap();
+    let object = load(READER, TypeInfo::from_file(&traced).unwrap()).unwrap();
+    let _attached = Uprobe::symbol_in(&traced, "add_test")
+        .attach(&program(&object, "reader"))
+        .unwrap();
+    assert!(Command::new(&traced).status().unwrap().success());
+    assert_eq!(value_read(&object), 77);
 }
 
 /// An object that relocates nothing needs no types of anybody.

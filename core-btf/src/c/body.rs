@@ -6,7 +6,7 @@ use super::names::identifier;
 use super::scalar::{Spelling, spelling};
 use crate::error::{Error, Result};
 use crate::model::{Kind, Member, TypeId};
-use crate::read::TypeRef;
+use crate::read::{MAX_CHAIN, TypeRef};
 
 const PACKED: &str = " __attribute__((packed))";
 
@@ -101,14 +101,23 @@ impl<'a> Printer<'_, '_, 'a> {
     }
 
     /// Unnamed bitfields from one bit up to another; none crosses a multiple of 64, so the compiler
-    /// puts each right after the one before.
+    /// puts each right after the one before. What would take too many of them is an array.
     fn padding(&mut self, ty: TypeId, from: u64, to: u64, depth: usize) -> Result<()> {
+        const MAX_BITFIELDS: u64 = 8 * 4096;
         let mut at = from;
         while at < to {
-            let next = (at + 1).next_multiple_of(64).min(to);
             self.indent(depth);
-            self.out
-                .extend(["long long : ", &(next - at).to_string(), ";"]);
+            let next = if at.is_multiple_of(64) && to - at > MAX_BITFIELDS {
+                let (start, bytes) = ((at / 8).to_string(), ((to - at) / 8).to_string());
+                self.out
+                    .extend(["char padding_at_", &start, "[", &bytes, "];"]);
+                to / 8 * 8
+            } else {
+                let next = (at + 1).next_multiple_of(64).min(to);
+                self.out
+                    .extend(["long long : ", &(next - at).to_string(), ";"]);
+                next
+            };
             self.end_line(ty)?;
             at = next;
         }
@@ -227,8 +236,7 @@ impl<'a> Printer<'_, '_, 'a> {
     fn extent(&mut self, id: TypeId, depth: usize) -> Result<Option<Extent>> {
         let mut count = 1_u64;
         let mut ty = self.btf.resolve(id)?;
-        // An array of arrays visits no type twice, unless it never ends.
-        for _ in 0..=self.btf.len() {
+        for _ in 0..MAX_CHAIN {
             let scalar = |bytes: u32, align: u32| Extent {
                 size: 8 * u64::from(bytes),
                 align: 8 * u64::from(align),
@@ -262,7 +270,7 @@ impl<'a> Printer<'_, '_, 'a> {
         }
         Err(Error::Type {
             ty: id,
-            problem: "is an array of itself",
+            problem: "is an array of itself, or of too many others",
         })
     }
 

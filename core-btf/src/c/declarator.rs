@@ -4,6 +4,7 @@ use super::definition::{MAX_DEPTH, Printer, push_tag_attribute};
 use super::scalar::{Spelling, spelling};
 use crate::error::{Error, Result};
 use crate::model::{Kind, TypeId};
+use crate::read::MAX_CHAIN;
 
 impl Printer<'_, '_, '_> {
     /// Prints the declaration of `name` (empty in a prototype) as something of this type.
@@ -148,7 +149,7 @@ impl Printer<'_, '_, '_> {
     fn points_to_open_array(&self, ty: TypeId) -> Result<bool> {
         let mut ty = self.btf.get(ty)?;
         let mut is_array = false;
-        for _ in 0..=self.btf.len() {
+        for _ in 0..MAX_CHAIN {
             ty = match ty.kind() {
                 Kind::Array => {
                     is_array = true;

@@ -1,7 +1,7 @@
 //! Definitions and declarations at the top level of the header.
 
 use super::Header;
-use super::names::{Names, identifier};
+use super::names::{Names, id_count, identifier};
 use super::order::{Order, State};
 use super::scalar;
 use crate::error::{Error, Result};
@@ -11,7 +11,7 @@ use crate::relo::essential_name;
 
 /// Most bytes of C. Anonymous types are printed at each use, so a small malformed blob could ask
 /// for any amount.
-const MAX_BYTES: usize = 256 << 20;
+const MAX_BYTES: usize = 64 << 20;
 /// Deepest nesting of anonymous types and of pointers, arrays and functions in one declaration.
 pub(super) const MAX_DEPTH: usize = 100;
 
@@ -53,8 +53,8 @@ impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
             btf,
             pointer_bytes: btf.pointer_bytes(),
             names: Names::new(header),
-            order: Order::new(btf.len()),
-            aligns: vec![0; btf.len() + 1],
+            order: Order::new(id_count(btf)),
+            aligns: vec![0; id_count(btf)],
             annotations,
             out: String::new(),
         }
@@ -75,7 +75,7 @@ impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
         if self.out.len() > MAX_BYTES {
             return Err(Error::Type {
                 ty,
-                problem: "makes the header larger than 256 MiB",
+                problem: "makes the header larger than 64 MiB",
             });
         }
         Ok(())
@@ -230,7 +230,7 @@ impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
         Ok(())
     }
 
-    /// Prints every type, each after those it needs.
+    /// Prints every type, each after those it needs. Of a split blob's base only the latter.
     pub(super) fn emit_all(&mut self) -> Result<()> {
         let inlined = self.inlined_enums();
         for ty in self.btf.iter() {
@@ -252,7 +252,7 @@ impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
 
     /// Whether the type of this id is printed where another type refers to it.
     fn inlined_enums(&self) -> Vec<bool> {
-        let mut inlined = vec![false; self.btf.len() + 1];
+        let mut inlined = vec![false; id_count(self.btf)];
         let mut mark = |id: TypeId| {
             if let Some(entry) = inlined.get_mut(id.index()) {
                 *entry = true;

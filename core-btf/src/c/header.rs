@@ -32,7 +32,8 @@ pub struct Header<'b, 'a> {
 }
 
 impl<'b, 'a> Header<'b, 'a> {
-    /// Every struct, union, enum and typedef of `btf`, relocatable.
+    /// Every struct, union, enum and typedef of `btf`, relocatable. Of a split blob these are its own
+    /// and what they need of its base.
     #[must_use]
     pub fn new(btf: &'b Btf<'a>) -> Self {
         Self {

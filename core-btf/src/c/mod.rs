@@ -22,7 +22,7 @@
 //! The compiler gives every printed type the size and the member offsets that the BTF records.
 //! BTF knows neither `packed` nor `aligned`, so the printer lays each type out as the compiler
 //! would, and where the result differs it adds padding (unnamed bitfields, which leave no trace in
-//! the BTF that clang makes) or `packed`. Members that overlap, which C does not produce, become
+//! the BTF that clang makes; from 4 KiB on, an array) or `packed`. Members that overlap, which C does not produce, become
 //! the alternatives of an anonymous union.
 //!
 //! Not C, and how it is printed:
@@ -38,7 +38,7 @@
 //! | names of parameters | left out |
 //!
 //! An error is left for: bitfields wider than their type, members outside their struct, types that
-//! contain themselves, nesting beyond 100 levels, and more than 256 MiB of C.
+//! contain themselves, nesting beyond 100 levels, and more than 64 MiB of C.
 //!
 //! # Names
 //! BTF may have several types of one name, C may not. The first one printed has the plain name, the

@@ -7,7 +7,7 @@ use std::fmt::Write as _;
 
 use super::Header;
 use crate::model::{Kind, TypeId};
-use crate::read::TypeRef;
+use crate::read::{Btf, TypeRef};
 
 /// Words of C11 and of clang's GNU dialect that can't be names, sorted.
 const KEYWORDS: [&str; 46] = [
@@ -84,6 +84,11 @@ pub(super) fn identifier(name: &[u8]) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Length of a table with an entry for every id, those of a split blob's base included.
+pub(super) fn id_count(btf: &Btf<'_>) -> usize {
+    btf.ids().next_back().map_or(0, TypeId::index) + 1
+}
+
 /// The how-manieth use of a name this is; flavors tell them apart.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Version {
@@ -116,7 +121,7 @@ impl<'h, 'b, 'a> Names<'h, 'b, 'a> {
     pub(super) fn new(header: &'h Header<'b, 'a>) -> Self {
         Self {
             header,
-            given: vec![Version::default(); header.btf.len() + 1],
+            given: vec![Version::default(); id_count(header.btf)],
             tags: HashMap::new(),
             idents: HashMap::new(),
         }

@@ -57,13 +57,13 @@ pub(super) struct Order {
 }
 
 impl Order {
-    pub(super) fn new(types: usize) -> Self {
+    pub(super) fn new(ids: usize) -> Self {
         Self {
-            states: vec![State::New; types + 1],
-            declared: vec![false; types + 1],
+            states: vec![State::New; ids],
+            declared: vec![false; ids],
             queue: Vec::new(),
             taken: 0,
-            met: vec![(0, 0); types + 1],
+            met: vec![(0, 0); ids],
             search: 0,
             dependencies: Vec::new(),
             work: Vec::new(),

@@ -146,6 +146,7 @@ fn layouts_that_c_would_not_choose_are_forced() {
     );
     t.composite(CompositeKind::Union, "wide", 12, &[("c", int, 0, 0)]);
     t.composite(CompositeKind::Union, "line", 64, &[("c", int, 0, 0)]);
+    t.structure("far", 8196, &[("c", char, 0, 0), ("i", int, 65536, 0)]);
     assert_eq!(
         t.print(),
         "struct packed {\n\
@@ -187,7 +188,13 @@ fn layouts_that_c_would_not_choose_are_forced() {
          };\n\
          union line {\n\
          \tint c;\n\
-         } __attribute__((aligned(64)));\n"
+         } __attribute__((aligned(64)));\n\
+         struct far {\n\
+         \tchar c;\n\
+         \tlong long : 56;\n\
+         \tchar padding_at_8[8184];\n\
+         \tint i;\n\
+         };\n"
     );
 }
 
@@ -327,6 +334,45 @@ fn beside_another_header_names_are_kept_apart() {
     );
 }
 
+/// A split blob's types come with what they need of its base, behind pointers only its name.
+#[test]
+fn a_split_blob_is_printed_with_what_it_needs_of_its_base() {
+    let mut base = Types::new();
+    let int = base.int("int", 4);
+    let needed = base.structure("needed", 4, &[("x", int, 0, 0)]);
+    let far = base.structure("far", 4, &[("x", int, 0, 0)]);
+    base.structure("stranger", 4, &[("x", int, 0, 0)]);
+    let base_blob = base.0.encode(Endian::Little).unwrap();
+    let base_btf = Btf::parse(&base_blob).unwrap();
+
+    // The same types again with two more, cut off behind the names and types of the base.
+    let mut whole = Types::new();
+    whole.0.extend(&base.0).unwrap();
+    let pointer = whole.push(Type::Ptr(far));
+    whole.structure("module", 16, &[("n", needed, 0, 0), ("f", pointer, 64, 0)]);
+    let blob = whole.0.encode(Endian::Little).unwrap();
+    let whole = Btf::parse(&blob).unwrap();
+    let types = &whole.type_bytes()[base_btf.type_bytes().len()..];
+    let strings = &whole.string_bytes()[base_btf.string_bytes().len()..];
+    let mut split = blob[..24].to_vec();
+    for (at, value) in [(12, types.len()), (16, types.len()), (20, strings.len())] {
+        split[at..at + 4].copy_from_slice(&u32::try_from(value).unwrap().to_le_bytes());
+    }
+    split.extend(types);
+    split.extend(strings);
+    let split = Btf::parse_split(&split, &base_btf).unwrap();
+    let header = Header::new(&split)
+        .preserve_access_index(false)
+        .print()
+        .unwrap();
+    assert_eq!(
+        lines(&header),
+        "struct needed {\n\tint x;\n};\n\
+         struct far;\n\
+         struct module {\n\tstruct needed n;\n\tstruct far *f;\n};\n"
+    );
+}
+
 /// The provenance mark: a tag on structs and unions, an enumerator in enums.
 #[test]
 fn composites_are_tagged_and_enums_marked() {
@@ -458,7 +504,10 @@ fn impossible_types_are_errors() {
     let mut t = Types::new();
     t.structure("user", 8, &[("x", TypeId(2), 0, 0)]);
     t.array(TypeId(2), 2);
-    assert_eq!(problem(&t), (2, "is an array of itself"));
+    assert_eq!(
+        problem(&t),
+        (2, "is an array of itself, or of too many others")
+    );
 
     let mut t = Types::new();
     let char = t.int("char", 1);

@@ -47,10 +47,12 @@ pub fn dedup_with_map(mut btf: BtfBuf) -> Result<(BtfBuf, Vec<TypeId>)> {
         new_ids.get(class).copied().unwrap_or_default()
     };
     let mut kept = kept.into_iter().skip(1);
-    btf.types_mut().retain(|_| kept.next().unwrap_or_default());
-    for ty in btf.types_mut() {
+    let mut types = btf.take_types();
+    types.retain(|_| kept.next().unwrap_or_default());
+    for ty in &mut types {
         ty.for_each_ref_mut(|id| *id = new_id(*id));
     }
+    btf.put_types(types);
     let map = (0..)
         .zip(&announcements)
         .map(|(node, _)| new_id(TypeId(node)));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use core_btf::c::Header;
+use core_btf::read::Endian;
 use core_btf::{BpfObject, Btf, Kind};
 
 use crate::describe::{assert_same_layouts, layouts};
@@ -149,5 +150,18 @@ fn accesses_through_the_header_are_relocated() {
         roots.sort_unstable();
         let task = ("task_struct", true);
         assert_eq!(roots, [("mm_struct", true), task, task]);
+    }
+}
+
+/// Any placement of members, with packed, padded and nested structs and unions, as clang sees it.
+#[test]
+fn clang_lays_random_structs_out_as_their_btf_says() {
+    for seed in [1, 2, 3] {
+        let blob = crate::random::structs(700, seed)
+            .encode(Endian::NATIVE)
+            .unwrap();
+        let all = layouts(&Btf::parse(&blob).unwrap());
+        assert!(all.len() > 500, "{} types", all.len());
+        assert_survives_clang(&blob, &all);
     }
 }

@@ -55,6 +55,11 @@ fn composite(btf: &Btf<'_>, id: TypeId, text: &mut String) {
     let ty = btf.get(id).unwrap();
     writeln!(text, "size {}", ty.size_bytes()).unwrap();
     for member in ty.members() {
+        // An unnamed struct without members is what makes a printed union larger.
+        let inner = btf.resolve(member.ty).unwrap();
+        if member.name.is_anonymous() && inner.kind().is_composite() && inner.vlen() == 0 {
+            continue;
+        }
         write!(
             text,
             "{} @{}",

@@ -1,6 +1,7 @@
 //! Crates outside the workspace, as a user would write them, built against this checkout.
 #![allow(dead_code, reason = "every test file uses its part")]
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -14,16 +15,28 @@ pub(crate) fn checkout() -> &'static Path {
 /// dependencies are compiled once.
 pub(crate) struct Scratch {
     /// The crate is in a subdirectory, beside which a test can put other things.
-    parent: tempfile::TempDir,
+    parent: PathBuf,
     dir: PathBuf,
 }
 
+thread_local! {
+    /// How many crates this test has made.
+    static MADE: Cell<u32> = const { Cell::new(0) };
+}
+
 impl Scratch {
-    /// An empty directory called `name`.
+    /// An empty directory called `name`, at the same place in each run of the test: what Cargo
+    /// builds for another place would pile up.
     pub(crate) fn empty(name: &str) -> Self {
-        let parent = tempfile::tempdir().unwrap();
-        let dir = parent.path().join(name);
-        fs::create_dir(&dir).unwrap();
+        let number = MADE.replace(MADE.get() + 1);
+        let thread = std::thread::current();
+        let test = thread.name().unwrap().replace("::", "-");
+        let parent = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("crates/{test}-{number}"));
+        if parent.exists() {
+            fs::remove_dir_all(&parent).unwrap();
+        }
+        let dir = parent.join(name);
+        fs::create_dir_all(&dir).unwrap();
         // Else Cargo would look for new versions, and compile other ones than the workspace has.
         fs::copy(checkout().join("Cargo.lock"), dir.join("Cargo.lock")).unwrap();
         Self { parent, dir }
@@ -56,7 +69,7 @@ impl Scratch {
 
     /// The directory that the crate is in.
     pub(crate) fn parent(&self) -> &Path {
-        self.parent.path()
+        &self.parent
     }
 
     pub(crate) fn file(&self, path: &str, text: &str) {
@@ -67,22 +80,27 @@ impl Scratch {
 
     /// Cargo, to be run in the crate.
     pub(crate) fn cargo(&self, command: &str) -> Command {
-        let mut cargo = Command::new(env!("CARGO"));
-        cargo
-            .current_dir(&self.dir)
-            .args([command, "--offline"])
-            .env("CARGO_TARGET_DIR", target_dir())
-            .env_remove("RUSTFLAGS")
-            // This package's own, which would pass for the crate's.
-            .env_remove("OUT_DIR")
-            .env_remove("CLANG");
-        cargo
+        cargo(&self.dir, command)
     }
 
     /// What a failed build says on stderr, without what Cargo says on its own.
     pub(crate) fn build_error(&self) -> String {
         error_of(&mut self.cargo("build"))
     }
+}
+
+/// Cargo, to be run in the crate in `dir`.
+pub(crate) fn cargo(dir: &Path, command: &str) -> Command {
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo
+        .current_dir(dir)
+        .args([command, "--offline"])
+        .env("CARGO_TARGET_DIR", target_dir())
+        .env_remove("RUSTFLAGS")
+        // This package's own, which would pass for the crate's.
+        .env_remove("OUT_DIR")
+        .env_remove("CLANG");
+    cargo
 }
 
 /// Where all scratch crates are built.
