@@ -3,18 +3,22 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use core_btf::Btf;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
 use crate::error::Error;
-use crate::skeleton;
+use crate::join::join;
+use crate::probe::{self, Process, RustTypes};
+use crate::registry::{self, Embed};
+use crate::{objects, section, skeleton};
 
 /// What the user does when the build script's output is not there.
 const HOW_TO: &str = "embed!() embeds what core-build prepared: add `core-build` to \
     [build-dependencies], and a build.rs whose main() returns \
     `core_build::Builder::new().bpf(\"src/bpf/NAME.bpf.c\").build()`";
 
-pub(crate) fn expand(input: TokenStream) -> Result<TokenStream, Error> {
+pub(crate) fn expand(input: TokenStream, process: &Process) -> Result<TokenStream, Error> {
     if let Some(token) = input.into_iter().next() {
         return Err(Error::new(token.span(), "embed!() takes no arguments"));
     }
@@ -22,29 +26,37 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream, Error> {
         .ok_or_else(|| Error::call_site(format!("this package has no build script; {HOW_TO}")))?;
     let dir = Path::new(&out_dir).join("core");
     let app_btf = dir.join("app.btf");
-    let size = fs::metadata(&app_btf)
-        .map_err(|_| {
-            Error::call_site(format!(
-                "this package's build script did not run core_build::Builder; {HOW_TO}"
-            ))
-        })?
-        .len();
-    let size = usize::try_from(size).map_err(|error| Error::call_site(error.to_string()))?;
+    let c_types = fs::read(&app_btf).map_err(|_| {
+        Error::call_site(format!(
+            "this package's build script did not run core_build::Builder; {HOW_TO}"
+        ))
+    })?;
     let modules = modules(&dir.join("skel"))?;
+    let rust_types = if expects_rust(&c_types, &dir.join("obj")) {
+        registry::embed(Embed::WithRust);
+        probe::rust_types(process)?
+    } else {
+        // A root that is expanded later describes itself and the others.
+        registry::embed(Embed::WithoutRust);
+        RustTypes::default()
+    };
+    let btf = match &rust_types.btf {
+        Some(rust) => {
+            join(&c_types, rust).map_err(|error| Error::call_site(format!("embed!(): {error}")))?
+        }
+        None => c_types,
+    };
+    let section = section::expand(&btf);
+    let beside = rust_types.tokens;
 
-    // `include_bytes!` makes the file an input of the crate in Cargo's eyes.
     Ok(quote! {
-        #[cfg(target_os = "linux")]
-        const _: () = {
-            #[repr(C, align(8))]
-            struct Aligned([u8; #size]);
+        #beside
+        #section
 
-            #[used]
-            #[unsafe(link_section = ".BTF")]
-            static APP_BTF: Aligned = Aligned(*::core::include_bytes!(
-                ::core::concat!(::core::env!("OUT_DIR"), "/core/app.btf")
-            ));
-        };
+        // Makes the file an input of the crate in Cargo's eyes.
+        #[cfg(target_os = "linux")]
+        const _: &[u8] =
+            ::core::include_bytes!(::core::concat!(::core::env!("OUT_DIR"), "/core/app.btf"));
 
         /// The BPF programs of this crate, a module each.
         #[cfg(target_os = "linux")]
@@ -54,6 +66,14 @@ pub(crate) fn expand(input: TokenStream) -> Result<TokenStream, Error> {
             #(#modules)*
         }
     })
+}
+
+/// Whether there are, or have to be, Rust types to describe. Where all is C, the crate need not be
+/// compiled a second time.
+fn expects_rust(c_types: &[u8], objects: &Path) -> bool {
+    registry::any_declared()
+        || Btf::parse(c_types).is_ok_and(|c_types| c_types.is_empty())
+        || objects::read_other_types(objects, c_types)
 }
 
 /// The module of every skeleton in `dir`, by name.

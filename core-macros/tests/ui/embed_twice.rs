@@ -1,0 +1,4 @@
+core_macros::embed!();
+core_macros::embed!();
+
+fn main() {}

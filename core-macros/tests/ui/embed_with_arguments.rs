@@ -1,0 +1,3 @@
+core_macros::embed!("trace");
+
+fn main() {}

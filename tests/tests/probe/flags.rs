@@ -1,0 +1,264 @@
+//! One source, compiled by rustc with every flag that could matter.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use core_runtime::TypeInfo;
+
+use crate::product::{Layouts, Product, layouts};
+use crate::rustc::{Crate, SUBJECT};
+use crate::scratch::output_of;
+
+/// Compiles the subject with `flags`, runs it, and compares what it prints with its BTF.
+fn check(flags: &[&str]) -> (Layouts, Product) {
+    let subject = Crate::new(SUBJECT);
+    let program = subject.compile(flags);
+    let printed = subject.printed("product", &[]);
+    let product = Product::read(&program);
+    product.assert_describes(&printed, &flags.join(" "));
+    (printed, product)
+}
+
+fn check_all(cases: &[&[&str]]) {
+    for flags in cases {
+        check(flags);
+    }
+}
+
+#[test]
+fn editions() {
+    check_all(&[&["--edition=2021"], &["--edition=2024"]]);
+}
+
+#[test]
+fn optimisation_levels() {
+    let (plain, _) = check(&[]);
+    assert!(plain.contains_key("Request.checked"));
+    for level in ["0", "1", "2", "3", "s", "z"] {
+        let (printed, _) = check(&[&format!("-Copt-level={level}")]);
+        // A field that is there only with debug assertions shows that the probe has kept them.
+        let checked = printed.contains_key("Request.checked");
+        assert_eq!(checked, level == "0", "opt-level={level}");
+    }
+    check_all(&[
+        &["-O"],
+        &["-O", "-Cdebug-assertions=on"],
+        &["-Cdebug-assertions=off"],
+    ]);
+}
+
+#[test]
+fn link_time_optimisation() {
+    check_all(&[
+        &["-Clto=fat", "-O", "-Ccodegen-units=1", "-Cstrip=symbols"],
+        &["-Clto=thin", "-Copt-level=3", "-Ccodegen-units=16"],
+        &["-Clinker-plugin-lto", "-O"],
+    ]);
+}
+
+#[test]
+fn panic_and_strip_and_cpu() {
+    check_all(&[
+        &["-Cpanic=abort", "-Cstrip=symbols"],
+        &["-Cstrip=debuginfo", "-Ctarget-cpu=native"],
+        &["-Crelocation-model=static", "-Cforce-frame-pointers=yes"],
+        &["-Cprefer-dynamic", "-Clink-dead-code", "-Csave-temps"],
+    ]);
+}
+
+#[test]
+fn debug_information() {
+    check_all(&[
+        &["-g"],
+        &["-Cdebuginfo=line-tables-only"],
+        &["-Cdebuginfo=2", "-Csplit-debuginfo=unpacked"],
+        &["-Cdebuginfo=2", "-Csplit-debuginfo=packed"],
+        &["-Cdebuginfo=2", "-Cdwarf-version=5"],
+    ]);
+}
+
+#[test]
+fn instrumentation() {
+    check(&["-Cinstrument-coverage"]);
+}
+
+#[test]
+fn conditions_and_features() {
+    let (wide, _) = check(&[]);
+    let (narrow, _) = check(&["--cfg", "feature=\"narrow\""]);
+    assert_ne!(wide["PrivateTuple.__0"], narrow["PrivateTuple.__0"]);
+}
+
+#[test]
+fn messages_for_cargo() {
+    check_all(&[
+        &["--error-format=json", "--json=artifacts,future-incompat"],
+        &[
+            "--color=always",
+            "--diagnostic-width=80",
+            "--cap-lints=warn",
+        ],
+    ]);
+}
+
+#[test]
+fn incremental_compilation() {
+    let subject = Crate::new(SUBJECT);
+    let mut pieces = Vec::new();
+    for _ in 0..2 {
+        let program = subject.compile(&["-Cincremental=state", "-Ccodegen-units=8"]);
+        let product = Product::read(&program);
+        product.assert_describes(&subject.printed("product", &[]), "incremental");
+        pieces.push(product.btf().to_vec());
+    }
+    assert_eq!(pieces[0], pieces[1]);
+}
+
+/// Where a layout depends on a flag, the probe compile has the flag.
+#[test]
+fn layouts_that_rustc_shuffles() {
+    let mut different = BTreeSet::new();
+    for seed in 1..4 {
+        let product = Product::read(&shuffled(seed, &["--crate-type=cdylib"]).product());
+        let recorded = product.recorded();
+        product.assert_describes(&recorded, &format!("seed {seed}"));
+        different.insert(recorded);
+    }
+    assert!(different.len() > 1, "no seed has changed a layout");
+}
+
+/// It cannot have all flags: what rustc shuffles by includes that the crate is a program. Then the
+/// description is wrong, and refused.
+#[test]
+fn a_wrong_description_is_refused() {
+    let refused = (1..20).any(|seed| {
+        let program = shuffled(seed, &[]);
+        let product = Product::read(&program.product());
+        let described = product.described();
+        let wrong = product
+            .recorded()
+            .iter()
+            .any(|(name, value)| described.get(name) != Some(value));
+        let types = TypeInfo::from_file(program.product());
+        assert_eq!(types.is_err(), wrong, "seed {seed}: {types:?}");
+        wrong
+    });
+    assert!(refused, "no seed has led to a wrong description");
+}
+
+/// The subject with layouts that depend on a number.
+fn shuffled(seed: u32, flags: &[&str]) -> Crate {
+    let subject = Crate::new(SUBJECT);
+    let mut rustc = subject.rustc();
+    // The flags are for nightly compilers; this variable makes a stable one take them.
+    rustc
+        .env("RUSTC_BOOTSTRAP", "1")
+        .args(["main.rs", "--edition=2024", "-o", "product"])
+        .args(["-Zrandomize-layout", &format!("-Zlayout-seed={seed}")]);
+    output_of(rustc.args(flags));
+    subject
+}
+
+/// Cargo passes arguments in a file where the command line would be too long.
+#[test]
+fn arguments_in_a_file() {
+    let subject = Crate::new(SUBJECT);
+    let args = "main.rs\n--edition=2024\n-Copt-level=2\n--cfg\nfeature=\"narrow\"\n-o\nproduct\n";
+    fs::write(subject.dir.join("the args"), args).unwrap();
+    output_of(subject.rustc().arg("@the args"));
+    let program = subject.product();
+    let printed = subject.printed("product", &[]);
+    Product::read(&program).assert_describes(&printed, "@args");
+}
+
+#[test]
+fn test_harness() {
+    let subject = Crate::new(SUBJECT);
+    let program = subject.compile(&["--test"]);
+    let printed = subject.printed("product", &["--nocapture"]);
+    Product::read(&program).assert_describes(&printed, "--test");
+}
+
+#[test]
+fn crate_types() {
+    let (printed, _) = check(&[]);
+    let subject = Crate::new(SUBJECT);
+    for ty in ["cdylib", "dylib"] {
+        let library = subject.compile(&["--crate-type", ty]);
+        Product::read(&library).assert_describes(&printed, ty);
+    }
+    // Several at once, with names of rustc's choosing.
+    fs::create_dir(subject.dir.join("libraries")).unwrap();
+    output_of(subject.rustc().args([
+        "main.rs",
+        "--edition=2024",
+        "--crate-name=several",
+        "--crate-type=rlib,cdylib",
+        "--crate-type=staticlib",
+        "--emit=dep-info,metadata,link",
+        "--out-dir=libraries",
+    ]));
+    let library = subject.dir.join("libraries/libseveral.so");
+    Product::read(&library).assert_describes(&printed, "several");
+    // The library that a program is linked with brings its types along.
+    fs::write(
+        subject.dir.join("user.rs"),
+        "fn main() { several::show() }\n",
+    )
+    .unwrap();
+    output_of(subject.rustc().args([
+        "user.rs",
+        "-Llibraries",
+        "--extern=several=libraries/libseveral.rlib",
+        "-Clink-arg=-Wl,--gc-sections",
+        "-Clto=fat",
+        "-O",
+    ]));
+    let program = subject.dir.join("user");
+    assert_eq!(subject.printed("user", &[]), printed);
+    Product::read(&program).assert_describes(&printed, "rlib");
+}
+
+/// A library without std has no panic handler, which most crate types ask for.
+#[test]
+fn libraries_without_std() {
+    let source = "#![no_std]\n\
+        core_macros::embed!();\n\
+        #[core_macros::bpf_traceable]\n\
+        pub struct Small { pub a: u8, pub b: u32 }\n";
+    let library = Crate::new(source);
+    output_of(library.rustc().args([
+        "main.rs",
+        "--edition=2024",
+        "--crate-name=small",
+        "--crate-type=lib",
+    ]));
+    fs::write(
+        library.dir.join("user.rs"),
+        "extern crate small; fn main() {}\n",
+    )
+    .unwrap();
+    output_of(library.rustc().args(["user.rs", "-L."]));
+    let product = Product::read(&library.dir.join("user"));
+    let printed = layouts("Small 8\nSmall.a 4\nSmall.b 0\n");
+    product.assert_describes(&printed, "no_std");
+}
+
+/// The same source gives the same bytes: in another directory, another day, with other settings
+/// for its code.
+#[test]
+fn the_same_bytes_every_time() {
+    let (_, first) = check(&[]);
+    for flags in [
+        &[][..],
+        &["-Ccodegen-units=1", "-Cdebuginfo=2"],
+        &["-Copt-level=3", "-Cdebug-assertions=on", "-Clto=thin"],
+        &["--remap-path-prefix=/=/elsewhere"],
+        &["--edition=2021"],
+    ] {
+        let (_, again) = check(flags);
+        assert!(first.btf() == again.btf(), "{flags:?}");
+    }
+    let text = String::from_utf8_lossy(first.btf()).into_owned();
+    assert!(!text.contains("a crate"), "no path of the machine: {text}");
+}
