@@ -387,13 +387,13 @@ impl<'a> Btf<'a> {
         self.ids()
             .zip(self.index.iter())
             .filter_map(move |(id, &offset)| {
-                let ty = self.types.get(offset as usize..)?;
-                let info = self.endian.word_at(ty, 4)?;
-                let number = kind_number(info);
-                if kinds & 1_u32.checked_shl(number).unwrap_or_default() == 0 {
+                let head: &[u8; 8] = self.types.get(offset as usize..)?.first_chunk()?;
+                let [n0, n1, n2, n3, i0, i1, i2, i3] = *head;
+                let number = kind_number(self.endian.u32([i0, i1, i2, i3]));
+                if kinds.checked_shr(number).unwrap_or_default() & 1 == 0 {
                     return None;
                 }
-                let name = NameOffset(self.endian.word_at(ty, 0)?);
+                let name = NameOffset(self.endian.u32([n0, n1, n2, n3]));
                 let name = self.strings.from(name)?;
                 Some((id, Kind::from_number(number)?, name))
             })

@@ -11,6 +11,7 @@ use crate::object::BpfObject;
 use crate::read::{Btf, TypeRef};
 use crate::relo::matching::kinds_are_compat;
 use crate::relo::name::essential_name;
+use crate::relo::search::{Wanted, search};
 use crate::relo::spec::type_name;
 
 /// Where the targets are.
@@ -194,49 +195,27 @@ impl<'o> Roots<'o> {
                 *wanted = false;
             }
         }
-        let before: Vec<usize> = self.all.iter().map(|root| root.candidates.len()).collect();
-        self.search(btf, &wanted, candidate);
-        for ((root, before), _) in self.all.iter().zip(before).zip(wanted).filter(|(_, w)| *w) {
-            let found = root.candidates.iter().skip(before).map(|found| found.ty);
-            btf.remember(searched_kind(root.kind), root.name, found);
-        }
-    }
-
-    /// Adds the types of `btf` that fit a root for which `wanted` is set.
-    fn search(&mut self, btf: &Btf<'_>, wanted: &[bool], candidate: impl Fn(TypeId) -> Candidate) {
-        let mut kinds = 0_u32;
-        let mut first = [false; 256];
-        for (root, _) in self.all.iter().zip(wanted).filter(|(_, w)| **w) {
-            kinds |= 1 << root.kind as u8;
-            if root.kind.is_enum() {
-                kinds |= 1 << Kind::Enum as u8 | 1 << Kind::Enum64 as u8;
-            }
-            if let Some(place) = root
-                .name
-                .first()
-                .and_then(|&byte| first.get_mut(usize::from(byte)))
-            {
-                *place = true;
-            }
-        }
-        if kinds == 0 {
-            return;
-        }
-        for (id, kind, name) in btf.names_of_kinds(kinds) {
-            let named = |byte: &u8| first.get(usize::from(*byte)).copied().unwrap_or_default();
-            if !name.first().is_some_and(named) {
-                continue;
-            }
-            for (root, _) in self.all.iter_mut().zip(wanted).filter(|(_, w)| **w) {
-                if !name.starts_with(root.name) || !kinds_are_compat(root.kind, kind) {
-                    continue;
-                }
-                // `name` runs to the end of the string section: cut it only now.
-                let len = name.iter().position(|&b| b == 0).unwrap_or(name.len());
-                let whole = name.get(..len).unwrap_or_default();
-                if essential_name(whole) == root.name {
-                    root.candidates.push(candidate(id));
-                }
+        let open: Vec<Wanted<'_>> = self
+            .all
+            .iter()
+            .enumerate()
+            .zip(&wanted)
+            .filter(|(_, wanted)| **wanted)
+            .map(|((asker, root), _)| Wanted {
+                asker,
+                kind: root.kind,
+                name: root.name,
+            })
+            .collect();
+        let found = search(btf, &open);
+        for wanted in open {
+            let of_it = || {
+                let all = found.iter().filter(|(asker, _)| *asker == wanted.asker);
+                all.map(|(_, ty)| *ty)
+            };
+            btf.remember(searched_kind(wanted.kind), wanted.name, of_it());
+            if let Some(root) = self.all.get_mut(wanted.asker) {
+                root.candidates.extend(of_it().map(candidate));
             }
         }
     }

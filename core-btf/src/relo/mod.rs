@@ -4,7 +4,8 @@
 //! | --- | --- |
 //! | `name` | `bpf_core_essential_name_len` |
 //! | `spec` | `bpf_core_parse_spec`: access strings |
-//! | `candidates` | `bpf_core_add_cands`, by provenance |
+//! | `candidates` | `bpf_core_find_cands`, by provenance |
+//! | `search` | `bpf_core_add_cands`: the scan of a blob |
 //! | `matching` | `bpf_core_spec_match`, `bpf_core_match_member`, `bpf_core_fields_are_compat` |
 //! | `types` | `bpf_core_types_are_compat`, `bpf_core_types_match` |
 //! | `value` | `bpf_core_calc_field_relo` and its siblings |
@@ -30,6 +31,7 @@ mod near;
 mod outcome;
 mod patch;
 mod reading;
+mod search;
 pub(crate) mod spec;
 pub(crate) mod types;
 pub(crate) mod value;
