@@ -280,3 +280,96 @@ impl<'a> Elf<'a> {
 pub fn section<'a>(elf: &'a [u8], name: &str) -> Result<Option<&'a [u8]>> {
     Ok(Elf::parse(elf)?.section(name).map(|section| section.data))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Builder;
+
+    fn sample(endian: Endian, wide: bool, extended: bool) -> Vec<u8> {
+        let mut builder = Builder::new(endian, wide);
+        builder.extended = extended;
+        builder.section("uprobe", 1, 6, 0, &[1; 32]);
+        builder.section(".bss", 8, 3, 0, &[]);
+        builder.functions(&[("first", 1, 0, 16), ("second", 1, 16, 16)]);
+        builder.section(".BTF", 1, 0, 0, b"types");
+        builder.finish()
+    }
+
+    /// Classes, byte orders and numberings differ in where things stand, not in what is found.
+    #[test]
+    fn every_form_of_file_reads_alike() {
+        for endian in [Endian::Little, Endian::Big] {
+            for (wide, extended) in [(false, false), (true, false), (false, true), (true, true)] {
+                let data = sample(endian, wide, extended);
+                let elf = Elf::parse(&data).unwrap();
+                assert_eq!(elf.endian(), endian);
+                let names: Vec<_> = elf.sections().iter().map(|s| s.name).collect();
+                let expected = [
+                    "",
+                    "uprobe",
+                    ".bss",
+                    ".strtab",
+                    ".symtab",
+                    ".BTF",
+                    ".shstrtab",
+                ];
+                assert_eq!(names, expected);
+                assert!(elf.section("uprobe").unwrap().is_code());
+                assert!(elf.section(".bss").unwrap().data.is_empty());
+                assert_eq!(section(&data, ".BTF").unwrap(), Some(&b"types"[..]));
+                assert_eq!(section(&data, ".BTF.ext").unwrap(), None);
+                let found: Vec<_> = elf
+                    .functions()
+                    .map(|f| (f.name, f.section, f.offset_bytes, f.size_bytes))
+                    .collect();
+                assert_eq!(found, [("first", 1, 0, 16), ("second", 1, 16, 16)]);
+            }
+        }
+    }
+
+    /// What is cut off is an error that says where; nothing panics.
+    #[test]
+    fn truncated_files_are_errors() {
+        let data = sample(Endian::Little, true, false);
+        for len in 0..data.len() {
+            assert!(Elf::parse(&data[..len]).is_err(), "{len} bytes");
+        }
+        assert_eq!(Elf::parse(&data[..3]).unwrap_err(), Error::NotElf);
+    }
+
+    /// A file may lie in any byte.
+    #[test]
+    fn damaged_files_do_not_panic() {
+        for wide in [false, true] {
+            let data = sample(Endian::Little, wide, false);
+            for at in 0..data.len() {
+                for bit in 0..8 {
+                    let mut damaged = data.clone();
+                    damaged[at] ^= 1 << bit;
+                    if let Ok(elf) = Elf::parse(&damaged) {
+                        elf.functions().for_each(drop);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Fields that no valid file has.
+    #[test]
+    fn malformed_headers_are_named() {
+        let damaged = |at: usize, value: &[u8]| {
+            let mut data = sample(Endian::Little, true, false);
+            data[at..at + value.len()].copy_from_slice(value);
+            Elf::parse(&data).unwrap_err().to_string()
+        };
+        assert_eq!(damaged(4, &[3]), "ELF class at offset 0x4 is 3, 1 or 2");
+        assert_eq!(
+            damaged(5, &[0]),
+            "ELF byte order at offset 0x5 is 0, 1 or 2"
+        );
+        assert!(damaged(58, &[63, 0]).starts_with("ELF section header size at offset 0x3a is 63"));
+        assert!(damaged(60, &[0xff, 0xff]).starts_with("ELF section headers at offset"));
+        assert!(damaged(40, &[0xff; 8]).starts_with("ELF section headers at offset"));
+    }
+}

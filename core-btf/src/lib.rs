@@ -47,6 +47,9 @@ mod test_types;
 pub mod write;
 
 pub use enum_sign::mark_signed_enums;
+#[cfg(test)]
+mod testing;
+
 pub use error::{Error, Result};
 pub use ext::RelocationKind;
 pub use model::{Kind, NameOffset, Type, TypeId};

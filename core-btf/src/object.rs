@@ -3,7 +3,7 @@
 use crate::elf::Elf;
 use crate::error::{Error, Result};
 use crate::ext::{BtfExt, Record, RelocationKind};
-use crate::model::{Kind, NameOffset, TypeId};
+use crate::model::{Enumerator, Kind, NameOffset, TypeId};
 use crate::read::{Btf, Endian};
 
 /// Text of the `btf_decl_tag` that marks the application's types in a generated header.
@@ -12,6 +12,12 @@ pub const APP_TAG: &str = "core:app";
 /// Is in the name of an enumerator that the generated header repeats in each of its enums, which C
 /// gives no tags: the flavor, or its beginning, that [`enum_mark`](crate::c::enum_mark) makes of [`APP_TAG`].
 pub const APP_MARK: &str = "___core_app";
+
+/// Whether an enumerator is such a repetition.
+pub(crate) fn is_mark(name: &[u8]) -> bool {
+    let mut parts = name.windows(APP_MARK.len());
+    parts.any(|part| part == APP_MARK.as_bytes())
+}
 
 /// Bytes of a BPF instruction.
 pub(crate) const INSTRUCTION_BYTES: usize = 8;
@@ -217,13 +223,12 @@ impl<'a> BpfObject<'a> {
     }
 
     fn is_app_enum(&self, id: TypeId) -> bool {
-        let marked = self.btf.get(id).is_ok_and(|ty| {
-            ty.enumerators().any(|value| {
-                let mut parts = self.btf.name_bytes(value.name).windows(APP_MARK.len());
-                parts.any(|part| part == APP_MARK.as_bytes())
-            })
-        });
-        if marked {
+        let is_marked = |value: Enumerator| is_mark(self.btf.name_bytes(value.name));
+        if self
+            .btf
+            .get(id)
+            .is_ok_and(|ty| ty.enumerators().any(is_marked))
+        {
             return true;
         }
         let mut app = false;
@@ -359,3 +364,6 @@ fn tagged(btf: &Btf<'_>) -> Vec<TypeId> {
     tagged.sort_unstable();
     tagged
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,6 +3,8 @@
 mod append;
 mod cut;
 mod targeted;
+#[cfg(test)]
+mod tests;
 
 pub use append::append;
 pub use targeted::targeted;

@@ -36,6 +36,9 @@ pub(crate) mod spec;
 pub(crate) mod types;
 pub(crate) mod value;
 
+#[cfg(test)]
+mod tests;
+
 pub use candidates::{Origin, Sources};
 pub use check::check;
 pub use name::essential_name;

@@ -1,7 +1,7 @@
 //! Whether two types as a whole are compatible, or match: what type-based relocations ask.
 
 use crate::model::{Kind, NameOffset, TypeId};
-use crate::object::APP_MARK;
+use crate::object::is_mark;
 use crate::read::{Btf, TypeRef};
 use crate::relo::matching::kinds_are_compat;
 use crate::relo::name::essential_name;
@@ -201,8 +201,9 @@ impl<'l, 't> Pair<'_, 'l, 't> {
 
     fn enums_match(&mut self, l: &TypeRef<'l>, t: &TypeRef<'t>) -> Result<bool, Fail> {
         // The header's mark repeats an enumerator; the target has no such.
-        let marks = l.enumerators();
-        let marks = marks.filter(|e| self.local.name_bytes(e.name).ends_with(APP_MARK.as_bytes()));
+        let marks = l
+            .enumerators()
+            .filter(|e| is_mark(self.local.name_bytes(e.name)));
         if l.size_bytes() != t.size_bytes() || l.vlen() - marks.count() > t.vlen() {
             return Ok(false);
         }

@@ -13,3 +13,6 @@ mod run;
 
 pub(crate) use number::Number;
 pub(crate) use run::{How, Use, uses};
+
+#[cfg(test)]
+mod tests;
