@@ -10,10 +10,14 @@
     reason = "a helper that fails fails the test"
 )]
 
+mod annotated;
 mod damage;
 mod facts;
 mod fixture;
 mod gdb;
+mod header;
+#[path = "../scratch/mod.rs"]
+mod scratch;
 mod shapes;
 mod types;
 mod validity;
