@@ -8,6 +8,7 @@ fn main() -> Result<(), core_build::Error> {
             .define("LAYOUT", "\"base.h\""))
         .c(cc::Build::new().file("fixtures/skew/observe.c"))
         .c(cc::Build::new().file("fixtures/header/observe.c"))
+        .bpf("src/bpf/rust.bpf.c")
         .bpf("src/bpf/seed.bpf.c")
         .bpf("src/bpf/seed_fixed.bpf.c")
         .bpf("src/bpf/skew.bpf.c")

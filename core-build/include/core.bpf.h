@@ -231,10 +231,18 @@
 		unsigned long long: 1, _Bool: 1, float: 1, double: 1, default: 0))
 
 /* NULL when the application does not have the type: a read of it then fails. */
+/* clang wants a type that could be relocated even where none is asked for. */
+struct ___core_none {
+	char none;
+};
+#define ___core_type_of(value)								\
+	__typeof__(__builtin_choose_expr(___core_is_scalar(value),			\
+					 *(struct ___core_none *)0, value))
+
 #define core_at(first, i) ({								\
 	__auto_type ___core_p = (first);						\
 	__u64 ___core_size = ___core_is_scalar(*___core_p)				\
-		? sizeof(*___core_p) : bpf_core_type_size(__typeof__(*___core_p));	\
+		? sizeof(*___core_p) : bpf_core_type_size(___core_type_of(*___core_p));	\
 	___core_size ? (__typeof__(___core_p))						\
 			((unsigned long)___core_p + (unsigned long)(i) * ___core_size)	\
 		     : (__typeof__(___core_p))0;					\

@@ -10,9 +10,11 @@ pub mod clang;
 pub mod counter;
 pub mod libbpf;
 pub mod program;
+pub mod rust;
 pub mod sources;
 pub mod tracer;
 
 core_runtime::embed!();
 
+pub use bpf::rust as bpf_rust;
 pub use bpf::{seed, seed_fixed, skew, skew_plain};
