@@ -21,8 +21,8 @@ mod root {
     }
 
     fn text(bytes: &[i8], len: i64) -> String {
-        let len = usize::try_from(len).unwrap();
-        let bytes: Vec<u8> = bytes[..len].iter().map(|b| b.cast_unsigned()).collect();
+        let bytes = bytes.iter().take(usize::try_from(len).unwrap());
+        let bytes: Vec<u8> = bytes.map(|b| b.cast_unsigned()).collect();
         String::from_utf8(bytes).unwrap()
     }
 
