@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use crate::RelocationKind;
 use crate::error::{Error, Result};
 use crate::merge::append::append;
 use crate::merge::cut::{Cut, Need};
@@ -9,7 +10,7 @@ use crate::model::{CompositeKind, Enumerator, IntEncoding, Kind, NameOffset, Typ
 use crate::object::{APP_MARK, BpfObject};
 use crate::read::{Btf, TypeRef};
 use crate::relo::candidates::{Candidate, Origin, Roots, Sources};
-use crate::relo::evaluate::local_spec;
+use crate::relo::evaluate::{local_spec, relocation_error};
 use crate::write::BtfBuf;
 
 /// A BTF blob against which libbpf relocates `object` as it would against everything in `sources`,
@@ -38,6 +39,14 @@ pub fn targeted(object: &BpfObject<'_>, sources: &Sources<'_, '_>) -> Result<Vec
     for (n, relocation) in object.relocations().iter().enumerate() {
         let local = local_spec(object, relocation)?;
         let candidates = roots.of(n).map_or(&[][..], |root| &root.candidates);
+        let from_module = |c: &Candidate| matches!(c.origin, Origin::Module(_));
+        if relocation.kind == RelocationKind::TypeIdTarget && candidates.iter().any(from_module) {
+            return Err(relocation_error(
+                object,
+                relocation,
+                "asks for the id of a type that only a kernel module has",
+            ));
+        }
         for &candidate in candidates {
             let Some(btf) = sources.get(candidate.origin) else {
                 continue;

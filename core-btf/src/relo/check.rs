@@ -74,9 +74,20 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
                 spec: &evaluated.local,
             }
             .to_string(),
-            target: target_btf
-                .zip(spec)
-                .map(|(btf, spec)| Display { btf, spec }.to_string()),
+            target: target_btf.zip(spec).map(|(btf, spec)| {
+                let shown = Display { btf, spec }.to_string();
+                match self
+                    .roots
+                    .of(n)
+                    .filter(|_| candidate.is_some_and(|c| c.by_typedef))
+                {
+                    Some(root) => {
+                        let name = String::from_utf8_lossy(root.name);
+                        shown.replacen("<anon>", &name, 1)
+                    }
+                    None => shown,
+                }
+            }),
             origin,
             old: evaluated.old.number,
             new: match patch {

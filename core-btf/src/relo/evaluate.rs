@@ -80,18 +80,26 @@ fn is_root(kind: Kind) -> bool {
     )
 }
 
+/// The error that names a relocation's place.
+pub(crate) fn relocation_error(
+    object: &BpfObject<'_>,
+    relocation: &Relocation<'_>,
+    problem: &'static str,
+) -> Error {
+    let function = object.function(relocation);
+    Error::Relocation {
+        function: function.map_or_else(String::new, |f| f.name.into()),
+        instruction: relocation.instruction,
+        problem,
+    }
+}
+
 /// Reads the local side of a relocation.
 pub(crate) fn local_spec<'o>(
     object: &BpfObject<'o>,
     relocation: &Relocation<'o>,
 ) -> Result<Spec<'o>> {
-    let problem = |problem| Error::Relocation {
-        function: object
-            .function(relocation)
-            .map_or_else(String::new, |f| f.name.into()),
-        instruction: relocation.instruction,
-        problem,
-    };
+    let problem = |problem| relocation_error(object, relocation, problem);
     let spec = Spec::parse(
         object.btf(),
         relocation.kind,

@@ -8,7 +8,7 @@ use crate::relo::types;
 
 /// Most members that one search looks at. Real types stay far below; hostile ones that nest
 /// anonymous members in themselves end here.
-const MAX_STEPS: u32 = 1 << 17;
+pub(crate) const MAX_STEPS: u32 = 1 << 14;
 
 /// The answer for one candidate.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,20 +1,21 @@
 //! Whether bytes of a target type mean what a program compiled against the local type takes them
 //! for.
 
-use crate::RelocationKind;
+use std::collections::HashMap;
+
 use crate::model::{Kind, Member, TypeId};
 use crate::read::{Btf, TypeRef};
-use crate::relo::matching::find_member;
+use crate::relo::matching::MAX_STEPS;
 use crate::relo::name::essential_name;
 use crate::relo::outcome::Outcome;
-use crate::relo::spec::{Fail, Spec, size_of, type_name};
+use crate::relo::spec::{Fail, size_of, type_name};
 
 /// Deepest nesting of structs, arrays and pointers that is compared; what is deeper is taken for
 /// different.
 const MAX_DEPTH: u32 = 32;
 
 /// Most comparisons for one answer.
-const MAX_STEPS: u32 = 1 << 16;
+const MAX_COMPARED: u32 = 1 << 14;
 
 /// Two blobs whose types are compared.
 pub(crate) struct Layouts<'x, 'l, 't> {
@@ -22,6 +23,9 @@ pub(crate) struct Layouts<'x, 'l, 't> {
     pub(crate) target: &'x Btf<'t>,
     steps: u32,
 }
+
+/// Members by name: type, offset in bits, width of a bitfield.
+type Places<'t> = HashMap<&'t [u8], (TypeId, u32, u8)>;
 
 /// The first difference that matters; none means that the bytes can be read.
 pub(crate) type Difference = Option<Outcome>;
@@ -43,7 +47,7 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
         Self {
             local,
             target,
-            steps: MAX_STEPS,
+            steps: MAX_COMPARED,
         }
     }
 
@@ -120,7 +124,10 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
                 if difference.is_some() {
                     return Ok(difference);
                 }
-                self.members(&l, 0, &t, None, depth)
+                let Some(places) = self.places(&t)? else {
+                    return Ok(Some(different("has too many members to be compared")));
+                };
+                self.members(&l, 0, &places, None, depth)
             }
             (Kind::Fwd, Kind::Fwd)
             | (Kind::FuncProto, Kind::FuncProto)
@@ -149,7 +156,7 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
         &mut self,
         l: &TypeRef<'l>,
         start: u32,
-        outer: &TypeRef<'t>,
+        places: &Places<'t>,
         span: Option<&Span>,
         depth: u32,
     ) -> Result<Difference, Fail> {
@@ -168,7 +175,7 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
                     .local
                     .resolve(member.ty)
                     .map_err(|_| "a type is broken")?;
-                let difference = self.members(&inner, offset, outer, span, depth)?;
+                let difference = self.members(&inner, offset, places, span, depth)?;
                 if difference.is_some() {
                     return Ok(difference);
                 }
@@ -181,20 +188,12 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
             }
             let moved = span.map_or(0, |span| span.moved);
             let shown = String::from_utf8_lossy(name);
-            let mut spec = Spec::new(RelocationKind::FieldByteOffset, outer.id());
-            let Some(found) = find_member(self.target, outer, name, &mut spec)? else {
+            let Some(&(found, place, width)) = places.get(name) else {
                 return Ok(Some(different(format!(
                     "has no member `{shown}`, which is read with it"
                 ))));
             };
-            let width = spec.last().and_then(|last| {
-                let ty = self.target.get(last.ty).ok()?;
-                let member = ty.members().nth(last.index as usize)?;
-                Some(member.bitfield_bits)
-            });
-            if i64::from(spec.offset_bits) != i64::from(offset) + moved
-                || width != Some(member.bitfield_bits)
-            {
+            if i64::from(place) != i64::from(offset) + moved || width != member.bitfield_bits {
                 return Ok(Some(different(format!(
                     "has member `{shown}` elsewhere, which is read with it"
                 ))));
@@ -242,7 +241,35 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
                 "is read together with what lies beyond its struct",
             )));
         }
-        self.members(&l, 0, &t, Some(&span), MAX_DEPTH)
+        let Some(places) = self.places(&t)? else {
+            return Ok(Some(different("has too many members to be compared")));
+        };
+        self.members(&l, 0, &places, Some(&span), MAX_DEPTH)
+    }
+
+    /// All members of a target type, those of anonymous members among them; `None` for more than
+    /// any real type has.
+    fn places(&mut self, outer: &TypeRef<'t>) -> Result<Option<Places<'t>>, Fail> {
+        let mut places = Places::new();
+        let mut left = MAX_STEPS;
+        let mut open = vec![(*outer, 0_u32)];
+        while let Some((ty, start)) = open.pop() {
+            for member in ty.members() {
+                match left.checked_sub(1) {
+                    Some(rest) => left = rest,
+                    None => return Ok(None),
+                }
+                let offset = start.wrapping_add(member.offset_bits);
+                let name = self.target.name_bytes(member.name);
+                if name.is_empty() {
+                    let inner = self.target.resolve(member.ty);
+                    open.push((inner.map_err(|_| "a type is broken")?, offset));
+                } else {
+                    places.insert(name, (member.ty, offset, member.bitfield_bits));
+                }
+            }
+        }
+        Ok(Some(places))
     }
 
     /// Whether what two pointers point to can be read alike. `void`, functions and types without

@@ -11,7 +11,7 @@ use crate::relo::name::essential_name;
 
 /// Most types of one name that are taken. Real blobs have a handful; hostile ones must not make
 /// every relocation be tried against thousands.
-const MAX_FOUND: usize = 256;
+const MAX_FOUND: usize = 64;
 
 /// A kind and essential name to look for, and who asks.
 #[derive(Clone, Copy, Debug)]

@@ -251,6 +251,11 @@ fn widened_and_narrowed_numbers() {
     refused(PLAIN_U, "-DU=unsigned long u;", &size(4, 8));
     refused(PLAIN_U, "-DU=unsigned char u;", &size(4, 1));
     right(VALUE_U, &["-DU=unsigned long u;", "-DU=unsigned char u;"]);
+    // There is room for 64 bits.
+    for version in ["-DA=__int128 a;", "-DA=__int128 a : 90;"] {
+        let found = outcomes(&program(VALUE_A), &[version]);
+        assert!(!found.is_empty() && found.iter().all(|(_, outcome)| outcome.is_refused()));
+    }
     // The size alone is enough where nothing is to be extended.
     right(
         "__u64 u = 0; SIZED(u, d, u); sink = u;",

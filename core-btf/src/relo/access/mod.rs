@@ -42,11 +42,13 @@
 mod rules;
 mod site;
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
+use std::collections::HashMap;
 
 use crate::ext::RelocationKind;
+use crate::model::TypeId;
 use crate::object::{BpfObject, INSTRUCTION_BYTES, Relocation};
-use crate::relo::candidates::{Origin, Sources};
+use crate::relo::candidates::{Candidate, Origin, Sources};
 use crate::relo::evaluate::{Decision, Evaluated, Hit};
 use crate::relo::flow::{self, How, Number, Use};
 use crate::relo::name::essential_name;
@@ -64,6 +66,8 @@ pub(crate) struct Accesses<'x, 's, 'o, 't> {
     evaluated: &'x [Evaluated<'x, 't>],
     /// Uses of each function's offsets, found when first asked for; `None` where they cannot be.
     flows: Vec<OnceCell<Option<Vec<Use>>>>,
+    /// Pairs of local and target root that have been compared, and whether they differ.
+    roots: RefCell<HashMap<(TypeId, Origin, TypeId), bool>>,
 }
 
 impl<'x, 's, 'o, 't> Accesses<'x, 's, 'o, 't> {
@@ -77,6 +81,7 @@ impl<'x, 's, 'o, 't> Accesses<'x, 's, 'o, 't> {
             sources,
             evaluated,
             flows: object.functions().iter().map(|_| OnceCell::new()).collect(),
+            roots: RefCell::default(),
         }
     }
 
@@ -92,9 +97,10 @@ impl<'x, 's, 'o, 't> Accesses<'x, 's, 'o, 't> {
             return Ok(None);
         };
         for hit in std::iter::once(hit).chain(agreeing) {
-            if let Some(site) = self.site_of(relocation, evaluated, hit)?
-                && let Some(outcome) = self.judge(&site, n)?
-            {
+            let Some(site) = self.site_of(relocation, evaluated, hit)? else {
+                continue;
+            };
+            if let Some(outcome) = self.judge(&site, n, hit.candidate)? {
                 return Ok(Some(outcome));
             }
         }
@@ -116,11 +122,22 @@ impl<'x, 's, 'o, 't> Accesses<'x, 's, 'o, 't> {
         Ok(if asks { None } else { site.renumbered() })
     }
 
-    fn judge(&self, site: &Site<'x, 'o, 't>, n: usize) -> Verdict {
+    /// Whether the root differs in any member.
+    fn root_differs(&self, site: &Site<'x, 'o, 't>, candidate: Candidate) -> Result<bool, Fail> {
+        let key = (site.relocation.root, candidate.origin, candidate.ty);
+        if let Some(&differs) = self.roots.borrow().get(&key) {
+            return Ok(differs);
+        }
+        let differs = site.root_difference()?.is_some();
+        self.roots.borrow_mut().insert(key, differs);
+        Ok(differs)
+    }
+
+    fn judge(&self, site: &Site<'x, 'o, 't>, n: usize, candidate: Candidate) -> Verdict {
         if let Some(offset) = self.loaded_offset(site.relocation) {
             return site.loaded(offset);
         }
-        if site.root_difference()?.is_none() && site.field_difference()?.is_none() {
+        if !self.root_differs(site, candidate)? && site.field_difference()?.is_none() {
             return Ok(None);
         }
         let Some(uses) = self.flow(site.relocation.function) else {

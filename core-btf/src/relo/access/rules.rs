@@ -111,12 +111,15 @@ impl Site<'_, '_, '_> {
         let (local_kind, target_kind) = self.kinds()?;
         if local_kind.is_composite() {
             // Its members are then loaded from the copy, by offsets of their own.
-            return Ok(None);
+            return match part {
+                Part::Same | Part::Type => Ok(None),
+                Part::Inner => self.unknown_copy(&Number::unknown()),
+            };
         }
         if (local_kind, target_kind) != (Kind::Array, Kind::Array) {
             return self.number(self.local.ty, self.target.ty, self.local.is_element);
         }
-        if part == Part::Inner {
+        if part != Part::Same {
             let broken = |_| "an array is broken";
             let local = self.local_btf.get(self.local.ty).map_err(broken)?;
             let target = self.target_btf.get(self.target.ty).map_err(broken)?;
@@ -139,7 +142,8 @@ impl Site<'_, '_, '_> {
         let same_sign = local.is_signed() == target.is_signed();
         let unsigned = !local.is_signed() && !target.is_signed();
         let right = match difference {
-            _ if local.kind() == Kind::Float => false,
+            // There is room for 64 bits.
+            _ if local.kind() == Kind::Float || target.size_bytes() > 8 => false,
             Outcome::SizeDiffers { .. } if element => same_sign,
             Outcome::SizeDiffers { .. } if !shifts => unsigned,
             Outcome::SizeDiffers { .. } => same_sign || self.takes.sign,
@@ -165,7 +169,7 @@ impl Site<'_, '_, '_> {
             ty: self.target.ty,
             ..self.local
         } == self.target;
-        if !same_place && !shifted {
+        if !same_place && (!shifted || self.target.size_bytes > 8) {
             return Some(Outcome::BitfieldDiffers);
         }
         let signed = shifted && self.takes.sign;
