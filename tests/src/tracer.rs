@@ -52,7 +52,7 @@ impl Tracer {
             .unwrap()
     }
 
-    /// Runs it, behind `prefix` as [`Tracer::run`] does: it must see itself.
+    /// Runs it, behind `prefix` as `run` does: it must see itself.
     ///
     /// # Panics
     /// When it does not, or has more to say than that.
