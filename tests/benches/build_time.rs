@@ -138,6 +138,8 @@ fn build(workspace: &Path) -> Duration {
     let status = Command::new(env!("CARGO"))
         .current_dir(workspace)
         .env("CARGO_TARGET_DIR", &target)
+        // The example's lints are not meant for the skeleton as libbpf-cargo writes it.
+        .env("RUSTFLAGS", "--cap-lints=allow")
         .args(["build", "--quiet", "--package", "example-app"])
         .status()
         .unwrap();
