@@ -58,14 +58,14 @@ pub struct Function<'a> {
 
 /// Fields of an ELF structure, whose addresses and sizes are 4 or 8 bytes.
 #[derive(Clone, Copy)]
-struct Fields<'a> {
-    data: &'a [u8],
-    endian: Endian,
-    wide: bool,
+pub(crate) struct Fields<'a> {
+    pub(crate) data: &'a [u8],
+    pub(crate) endian: Endian,
+    pub(crate) wide: bool,
 }
 
 impl Fields<'_> {
-    fn half(self, at: usize) -> Option<u64> {
+    pub(crate) fn half(self, at: usize) -> Option<u64> {
         let bytes: [u8; 2] = *self.data.get(at..)?.first_chunk()?;
         Some(u64::from(match self.endian {
             Endian::Little => u16::from_le_bytes(bytes),
@@ -73,12 +73,12 @@ impl Fields<'_> {
         }))
     }
 
-    fn word(self, at: usize) -> Option<u32> {
+    pub(crate) fn word(self, at: usize) -> Option<u32> {
         self.endian.word_at(self.data, at)
     }
 
     /// The address-sized field at `at32` or `at64`.
-    fn address(self, at32: usize, at64: usize) -> Option<u64> {
+    pub(crate) fn address(self, at32: usize, at64: usize) -> Option<u64> {
         if !self.wide {
             return self.word(at32).map(u64::from);
         }
@@ -113,13 +113,18 @@ impl Header {
     }
 }
 
-fn text_at(strings: &[u8], offset: u32) -> Option<&str> {
+pub(crate) fn text_at(strings: &[u8], offset: u32) -> Option<&str> {
     let rest = strings.get(offset as usize..)?;
     let len = rest.iter().position(|&b| b == 0)?;
     std::str::from_utf8(rest.get(..len)?).ok()
 }
 
-fn slice<'a>(data: &'a [u8], what: &'static str, offset: u64, len: u64) -> Result<&'a [u8]> {
+pub(crate) fn slice<'a>(
+    data: &'a [u8],
+    what: &'static str,
+    offset: u64,
+    len: u64,
+) -> Result<&'a [u8]> {
     let start = usize::try_from(offset).unwrap_or(usize::MAX);
     let need = usize::try_from(len).unwrap_or(usize::MAX);
     data.get(start..)

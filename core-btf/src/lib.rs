@@ -17,6 +17,8 @@
 //! | [`tag`] | gives `typedef struct {..} foo_t;` a tag, so that CO-RE can name it |
 //! | [`model`] | the types themselves, one Rust type per BTF kind |
 //! | `dwarf` (feature) | DWARF of an object, archive or program to BTF |
+//! | `embed` (feature `cli`) | puts BTF into a linked ELF file |
+//! | `glob` (feature `dwarf`) | names with wildcards |
 //! | [`rust`] | how Rust types are named and what they look like |
 //! | [`layout`] | what the program says of its own roots, and the proof that embedded BTF agrees |
 //!
@@ -29,9 +31,13 @@ pub mod dedup;
 #[cfg(feature = "dwarf")]
 pub mod dwarf;
 pub mod elf;
+#[cfg(feature = "cli")]
+pub mod embed;
 mod enum_sign;
 pub mod error;
 mod ext;
+#[cfg(feature = "dwarf")]
+pub mod glob;
 pub mod layout;
 pub mod merge;
 pub mod model;

@@ -14,6 +14,7 @@ use super::sections::Sections;
 use super::threads;
 use super::units::Units;
 use crate::dedup::dedup;
+use crate::glob;
 use crate::model::{Kind, Type};
 use crate::read::Endian;
 use crate::write::BtfBuf;
@@ -22,7 +23,7 @@ use crate::write::BtfBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Names of the types to extract, with all that they refer to; when functions are included,
-    /// also names of functions. Empty: all that have a name.
+    /// also names of functions. They may have [wildcards](crate::glob). Empty: all that have a name.
     pub roots: Vec<String>,
     /// Whether to include functions (FUNC), with the names of their parameters. Functions without
     /// code of their own (inlined everywhere) are left out.
@@ -128,7 +129,7 @@ pub fn extract(data: &[u8], options: &Options) -> Result<Extraction, Error> {
     if !options.roots.is_empty() {
         let wanted = |ty: &Type| {
             let name = out.btf.name(ty.name());
-            is_definition(ty) && options.roots.iter().any(|root| root == name)
+            is_definition(ty) && options.roots.iter().any(|root| glob::matches(root, name))
         };
         let roots = out.btf.iter().filter(|(_, ty)| wanted(ty));
         let roots: Vec<_> = roots.map(|(id, _)| id).collect();
@@ -153,7 +154,7 @@ fn is_definition(ty: &Type) -> bool {
 fn defines(btf: &BtfBuf, root: &str) -> bool {
     btf.types()
         .iter()
-        .any(|ty| is_definition(ty) && btf.name(ty.name()) == root)
+        .any(|ty| is_definition(ty) && glob::matches(root, btf.name(ty.name())))
 }
 
 /// Fails if a root contains something that could not be described.
@@ -163,7 +164,7 @@ fn check_root(part: &Part, root: &str) -> Result<(), Error> {
     }
     let mut marks = Marks::new(&part.btf);
     for (id, ty) in part.btf.iter() {
-        if is_definition(ty) && part.btf.name(ty.name()) == root {
+        if is_definition(ty) && glob::matches(root, part.btf.name(ty.name())) {
             marks.add(&part.btf, id, Through::Values);
         }
     }

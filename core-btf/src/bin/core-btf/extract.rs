@@ -1,0 +1,42 @@
+//! `core-btf extract`: DWARF to BTF.
+
+use core_btf::dwarf::{Extraction, Options, extract};
+
+use crate::args::{ExtractArgs, Extracting};
+use crate::failure::Failure;
+use crate::input::Input;
+use crate::output;
+
+pub(crate) fn run(args: &ExtractArgs) -> Result<(), Failure> {
+    let input = Input::read(&args.file)?;
+    let blob = blob(&input, &args.extracting)?;
+    output::binary(args.output.as_deref(), &blob)
+}
+
+/// The types that the debug information of a file describes, encoded.
+pub(crate) fn blob(input: &Input, args: &Extracting) -> Result<Vec<u8>, Failure> {
+    let options = Options {
+        roots: args.types.clone(),
+        functions: args.types.is_empty() && !args.no_functions,
+        threads: args.threads,
+    };
+    let found = extract(&input.bytes, &options).map_err(|error| input.failure(error))?;
+    report(input, &found, args.verbose);
+    let blob = found.btf.encode(found.endian);
+    blob.map_err(|error| input.failure(error))
+}
+
+/// Says what could not be described.
+fn report(input: &Input, found: &Extraction, verbose: bool) {
+    let path = input.path.display();
+    if verbose {
+        for warning in &found.warnings {
+            output::note(&format!("{path}: {warning}"));
+        }
+    } else if !found.warnings.is_empty() {
+        let count = found.warnings.len();
+        output::note(&format!(
+            "{path}: {count} entries could not be described; --verbose lists them"
+        ));
+    }
+}

@@ -1,0 +1,94 @@
+//! Files, and the types in them.
+
+use std::borrow::Cow;
+use std::path::{Path, PathBuf};
+
+use core_btf::{Btf, Error, elf, merge};
+
+use crate::failure::Failure;
+
+/// A file that has been read.
+#[derive(Debug)]
+pub(crate) struct Input {
+    pub(crate) path: PathBuf,
+    pub(crate) bytes: Vec<u8>,
+}
+
+impl Input {
+    pub(crate) fn read(path: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            path: path.to_owned(),
+            bytes: std::fs::read(path).map_err(|error| Failure::io(path, error))?,
+        })
+    }
+
+    /// An error about this file.
+    pub(crate) fn failure(&self, error: impl Into<Box<dyn std::error::Error>>) -> Failure {
+        Failure::file(&self.path, error)
+    }
+
+    fn is_elf(&self) -> bool {
+        self.bytes.starts_with(b"\x7fELF")
+    }
+
+    /// The BTF of the file: all of it, or the `.BTF` section of an ELF file.
+    fn btf_bytes(&self) -> Result<&[u8], Failure> {
+        if !self.is_elf() {
+            return Ok(&self.bytes);
+        }
+        match elf::section(&self.bytes, ".BTF") {
+            Ok(Some(bytes)) if !bytes.is_empty() => Ok(bytes),
+            Ok(_) => Err(self
+                .failure("no .BTF section; `core-btf extract` makes BTF from debug information")),
+            Err(error) => Err(self.failure(error)),
+        }
+    }
+
+    /// What is wrong with the BTF of the file.
+    pub(crate) fn btf_failure(&self, start: usize, error: Error) -> Failure {
+        if self.is_elf() {
+            self.failure(format!(".BTF at offset {start:#x}: {error}"))
+        } else {
+            self.failure(error)
+        }
+    }
+
+    /// The pieces of BTF that stand one after the other in a linked `.BTF` section, each complete
+    /// in itself; one piece in all other files.
+    pub(crate) fn pieces(&self) -> Result<Vec<Btf<'_>>, Failure> {
+        let bytes = self.btf_bytes()?;
+        let mut pieces = Vec::new();
+        let mut start = 0;
+        loop {
+            let rest = bytes.get(start..).unwrap_or_default();
+            let (piece, len) =
+                Btf::parse_prefix(rest).map_err(|error| self.btf_failure(start, error))?;
+            pieces.push(piece);
+            start += len;
+            // The linker pads with zeros.
+            let rest = bytes.get(start..).unwrap_or_default();
+            match rest.iter().position(|&byte| byte != 0) {
+                Some(padding) => start += padding,
+                None => return Ok(pieces),
+            }
+        }
+    }
+
+    /// The types of the file as one blob.
+    pub(crate) fn blob(&self) -> Result<Cow<'_, [u8]>, Failure> {
+        let pieces = self.pieces()?;
+        match pieces.split_first() {
+            Some((first, rest)) if !rest.is_empty() => {
+                let rest: Vec<&Btf<'_>> = rest.iter().collect();
+                let all = merge::append(first, &rest);
+                all.map(Cow::Owned).map_err(|error| self.failure(error))
+            }
+            _ => self.btf_bytes().map(Cow::Borrowed),
+        }
+    }
+
+    /// The split BTF of the file, that of a kernel module, say.
+    pub(crate) fn split<'a>(&'a self, base: &'a Btf<'a>) -> Result<Btf<'a>, Failure> {
+        Btf::parse_split(self.btf_bytes()?, base).map_err(|error| self.btf_failure(0, error))
+    }
+}

@@ -1,0 +1,133 @@
+//! `extract`: BTF that others read.
+
+use std::process::Command;
+
+use crate::tools::{Workspace, bpftool, core_btf, fails, quiet, run};
+
+/// All forms of one program give the same types.
+#[test]
+fn programs_objects_and_archives() {
+    let work = Workspace::new();
+    let object = work.compile("gcc -g -c", "app.c", "app.o");
+    let archive = work.path("libapp.a");
+    run(Command::new("ar").arg("rcs").arg(&archive).arg(&object));
+    let from_object = bpftool(&work.btf(&object, "object.btf"));
+    assert!(from_object.contains("STRUCT 'request'"), "{from_object}");
+    assert!(from_object.contains("FUNC 'handle' type_id"));
+    assert_eq!(bpftool(&work.btf(&archive, "archive.btf")), from_object);
+    assert_eq!(bpftool(&work.btf(&work.app(""), "app.btf")), from_object);
+}
+
+/// The same bytes, to a file or to stdout, with any number of threads.
+#[test]
+fn the_result_is_the_same_each_time() {
+    let work = Workspace::new();
+    let app = work.app("");
+    let expected = std::fs::read(work.btf(&app, "app.btf")).unwrap();
+    for threads in ["1", "2", "7"] {
+        let output = core_btf()
+            .arg("extract")
+            .arg(&app)
+            .args(["--threads", threads])
+            .output();
+        assert!(output.unwrap().stdout == expected, "{threads} threads");
+    }
+}
+
+/// Roots by name and by pattern; functions are no part of what a type refers to.
+#[test]
+fn roots_are_names_with_wildcards() {
+    let work = Workspace::new();
+    let app = work.app("");
+    let out = work.path("out.btf");
+    let extract = |types: &[&str]| {
+        let types = types.iter().flat_map(|name| ["--type", name]);
+        quiet(
+            core_btf()
+                .arg("extract")
+                .arg(&app)
+                .args(types)
+                .arg("-o")
+                .arg(&out),
+        );
+        bpftool(&out)
+    };
+    let point = extract(&["point"]);
+    assert_eq!(point.lines().count(), 4, "{point}");
+    let several = extract(&["po*", "c?lor"]);
+    for (name, there) in [
+        ("'point'", true),
+        ("'color'", true),
+        ("'request'", false),
+        ("FUNC", false),
+    ] {
+        assert_eq!(several.contains(name), there, "{name}: {several}");
+    }
+    let error = fails(
+        2,
+        core_btf()
+            .arg("extract")
+            .arg(&app)
+            .args(["-t", "point", "-t", "x*"]),
+    );
+    assert!(
+        error.contains("app: no type named x* in the debug information"),
+        "{error}"
+    );
+}
+
+#[test]
+fn functions_can_be_left_out() {
+    let work = Workspace::new();
+    let out = work.path("out.btf");
+    let app = work.app("");
+    quiet(
+        core_btf()
+            .arg("extract")
+            .arg(&app)
+            .arg("--no-functions")
+            .arg("-o")
+            .arg(&out),
+    );
+    let found = bpftool(&out);
+    assert!(
+        found.contains("'request'") && !found.contains("FUNC '"),
+        "{found}"
+    );
+}
+
+/// What cannot be described is counted, and listed on request with its place.
+#[test]
+fn what_is_left_out_is_told() {
+    let work = Workspace::new();
+    let source = work.path("odd.cc");
+    std::fs::write(
+        &source,
+        "struct S { decltype(nullptr) n; int S::*p; } s; int main() {}",
+    )
+    .unwrap();
+    let object = work.path("odd.o");
+    run(Command::new("g++")
+        .args(["-g", "-c"])
+        .arg(&source)
+        .arg("-o")
+        .arg(&object));
+    // Whatever can be described later is no longer told: then this has nothing to count.
+    let extract = |flag: &[&str]| {
+        let output = core_btf()
+            .arg("extract")
+            .arg(&object)
+            .args(flag)
+            .output()
+            .unwrap();
+        assert!(output.status.success());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let (brief, long) = (extract(&[]), extract(&["--verbose"]));
+    assert_eq!(brief.is_empty(), long.is_empty());
+    assert!(
+        long.lines()
+            .all(|line| line.contains("odd.o: .debug_info at offset 0x")),
+        "{long}"
+    );
+}

@@ -1,0 +1,101 @@
+//! `merge`: all types, or those that one object needs.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::tools::{VMLINUX, Workspace, bpftool, core_btf, fails, quiet, run};
+
+/// The kernel's ids stay, the application's types follow.
+#[test]
+fn a_full_merge_appends() {
+    let work = Workspace::new();
+    let app = work.btf(&work.app(""), "app.btf");
+    let out = work.path("merged.btf");
+    quiet(
+        core_btf()
+            .arg("merge")
+            .arg(VMLINUX)
+            .arg(&app)
+            .arg("-o")
+            .arg(&out),
+    );
+    let (kernel, merged) = (bpftool(Path::new(VMLINUX)), bpftool(&out));
+    let rest = merged.strip_prefix(&kernel).unwrap();
+    assert_eq!(rest.lines().count(), bpftool(&app).lines().count());
+    assert!(rest.contains("STRUCT 'request'"), "{rest}");
+}
+
+/// Only what relocations name, from where it belongs: the application's `struct request`, not the
+/// kernel's of the same name.
+#[test]
+fn a_merge_for_an_object_holds_what_it_needs() {
+    let work = Workspace::new();
+    let app = work.btf(&work.app(""), "app.btf");
+    let object = work.bpf("-DKERNEL");
+    let out = work.path("merged.btf");
+    let merge = |object: &Path| {
+        let mut command = core_btf();
+        command
+            .arg("merge")
+            .arg(VMLINUX)
+            .arg(&app)
+            .arg("-o")
+            .arg(&out);
+        command.arg("--for").arg(object);
+        command
+    };
+    quiet(&mut merge(&object));
+    let merged = bpftool(&out);
+    assert!(std::fs::metadata(&out).unwrap().len() < 2000, "{merged}");
+    for name in ["'request'", "'at'", "'task_struct'", "'pid'"] {
+        assert!(merged.contains(name), "{name}: {merged}");
+    }
+    assert!(!merged.contains("'urgent'"), "{merged}");
+    let error = fails(2, &mut merge(&app));
+    assert!(error.contains("app.btf: not ELF"), "{error}");
+}
+
+/// Types of a module are found in the module's BTF.
+#[test]
+fn a_module_is_searched_after_its_base() {
+    let work = Workspace::new();
+    let source = work.path("module.c");
+    std::fs::write(&source, "struct task_struct { char c[100]; int pid; } t;").unwrap();
+    let base = work.path("base.o");
+    run(Command::new("gcc")
+        .args(["-g", "-c"])
+        .arg(&source)
+        .arg("-o")
+        .arg(&base));
+    std::fs::write(&source, "struct only_base { int i; } t;").unwrap();
+    let other = work.path("other.o");
+    run(Command::new("gcc")
+        .args(["-g", "-c"])
+        .arg(&source)
+        .arg("-o")
+        .arg(&other));
+    let other = work.btf(&other, "other.btf");
+    run(Command::new("pahole")
+        .arg("-J")
+        .arg("--btf_base")
+        .arg(&other)
+        .arg(&base));
+    let object = work.bpf("-DKERNEL");
+    let mut command = core_btf();
+    command
+        .arg("check")
+        .arg(&object)
+        .arg("--against")
+        .arg(work.btf(&work.app(""), "app.btf"));
+    command
+        .arg("--kernel")
+        .arg(&other)
+        .arg("--module")
+        .arg(&base);
+    let table = quiet(&mut command);
+    let row = table
+        .lines()
+        .find(|line| line.starts_with("on_task"))
+        .unwrap();
+    assert!(row.contains(" base.o ") && row.contains(" 100 "), "{table}");
+}
