@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 
 use core_btf::BtfBuf;
 
-use crate::bpf::{self, Origin};
+use crate::bpf;
 use crate::c;
 use crate::cargo::{self, Cargo, Inputs};
 use crate::error::Result;
 use crate::header::{self, app_btf};
+use crate::origin::{self, Origin};
 use crate::out::Out;
-use crate::rust;
+use crate::rust::{self, Configuration};
+use crate::types_from;
 use crate::vmlinux::Vmlinux;
 
 /// Compiles the C and BPF parts of a crate, and prepares what `core_runtime::embed!()` embeds.
@@ -23,7 +25,8 @@ use crate::vmlinux::Vmlinux;
 #[must_use = "nothing is built before `build` is called"]
 pub struct Builder {
     c: Vec<cc::Build>,
-    bpf: Vec<(PathBuf, Origin)>,
+    bpf: Vec<(PathBuf, bpf::Origin)>,
+    types_from: Vec<PathBuf>,
     types: Vec<String>,
     vmlinux: Option<Vmlinux>,
     args: Vec<OsString>,
@@ -47,19 +50,36 @@ impl Builder {
 
     /// Adds a BPF program, `NAME.bpf.c`, which becomes the module `bpf::NAME`.
     pub fn bpf(mut self, source: impl Into<PathBuf>) -> Self {
-        self.bpf.push((source.into(), Origin::Source));
+        self.bpf.push((source.into(), bpf::Origin::Source));
         self
     }
 
     /// Adds a compiled BPF object, `NAME.bpf.o`, which becomes the module `bpf::NAME`: a published
     /// crate that carries one builds where there is no clang.
     pub fn prebuilt(mut self, object: impl Into<PathBuf>) -> Self {
-        self.bpf.push((object.into(), Origin::Prebuilt));
+        self.bpf.push((object.into(), bpf::Origin::Prebuilt));
         self
     }
 
-    /// Limits header and BTF to these types and to what they need. Names are those of structs,
-    /// unions, enums and typedefs, without the keyword. All named types are taken otherwise.
+    /// Declares the types of another application, which this crate's BPF programs trace, as if they
+    /// were its own: they are relocated, when loaded, against the binary that is traced.
+    ///
+    /// - The directory of a crate, such as `../server`: the types with `#[bpf_traceable]` in the
+    ///   source of its library and programs, whichever features they take. Its own build embeds
+    ///   their layouts.
+    /// - An ELF file: the types embedded in a program that was built with core-build; else those
+    ///   of its debug information.
+    /// - A file with BTF.
+    ///
+    /// Types of one name from two origins have to be declared alike.
+    pub fn types_from(mut self, path: impl Into<PathBuf>) -> Self {
+        self.types_from.push(path.into());
+        self
+    }
+
+    /// Limits header and BTF to these types of the C parts and of [`Builder::types_from`], and to
+    /// what they need. Names are those of structs, unions, enums and typedefs, without the
+    /// keyword. All named types are taken otherwise.
     pub fn types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.types.extend(names.into_iter().map(Into::into));
         self
@@ -114,23 +134,41 @@ impl Builder {
                 types.extend(&c::types(library)?).map_err(app_btf)?;
             }
         }
-        let types = header::app_types(types, &self.types)?;
-        let app = types.encode(cargo.endian).map_err(app_btf)?;
+        let mut own = Origin {
+            name: "this crate".to_owned(),
+            types: header::distinct(types)?,
+            laid_out: true,
+        };
+        let mut others = Vec::new();
+        if linux {
+            for path in &self.types_from {
+                others.extend(types_from::read_types(path, &cargo, &mut inputs)?);
+            }
+        }
+        self.narrow(&mut own, &mut others)?;
+        let app = own.types.encode(cargo.endian).map_err(app_btf)?;
         out.write("app.btf", &app)?;
+        for (number, other) in others.iter_mut().enumerate() {
+            let kind = if other.laid_out { "layout" } else { "header" };
+            let types = other.types.encode(cargo.endian).map_err(app_btf)?;
+            out.write(&format!("from/{number}.{kind}.btf"), &types)?;
+            rust::complete_tags(&mut other.types)?;
+        }
         if linux {
             let vmlinux = match &self.vmlinux {
                 Some(vmlinux) => Some(vmlinux.write(&mut out, &mut inputs)?),
                 None => None,
             };
-            let mut declared = types;
             for root in ["src/lib.rs", "src/main.rs"].map(Path::new) {
                 if root.is_file() {
-                    let source = rust::declare(&cargo.package, root, cargo.pointer_bytes)?;
-                    declared.extend(&source.types).map_err(app_btf)?;
+                    let of = Configuration::OfThisCrate;
+                    let source = rust::declare(&cargo.package, root, of, &cargo)?;
+                    own.types.extend(&source.types).map_err(app_btf)?;
                     source.files.into_iter().for_each(|file| inputs.file(file));
                     source.warnings.iter().for_each(|text| cargo::warn(text));
                 }
             }
+            let declared = origin::combine(std::iter::once(&own).chain(&others))?;
             let declared = declared.encode(cargo.endian).map_err(app_btf)?;
             header::write(&declared, vmlinux.as_deref(), &mut out)?;
             let args = clang_args(&self.args, &cargo, &out);
@@ -139,6 +177,19 @@ impl Builder {
         out.prune()?;
         inputs.announce(out.root());
         Ok(())
+    }
+
+    /// Leaves the types that `types` names, if it names any.
+    fn narrow(&self, own: &mut Origin, others: &mut [Origin]) -> Result<()> {
+        let nobody = if self.types_from.is_empty() {
+            "no C part"
+        } else if self.c.is_empty() {
+            "nothing in `types_from`"
+        } else {
+            "no C part and nothing in `types_from`"
+        };
+        let mut origins: Vec<_> = std::iter::once(own).chain(others).collect();
+        origin::narrow(&mut origins, &self.types, nobody)
     }
 }
 

@@ -111,13 +111,47 @@ pub enum Error {
         /// Why.
         source: core_btf::Error,
     },
-    /// `Builder::types` names a type that no C part has.
-    #[error("no C part has a type `{name}`{}", near(similar))]
+    /// `Builder::types` names a type that is not there.
+    #[error("{what} has a type `{name}`{}", near(similar))]
     NoSuchType {
+        /// Where none was found, such as `no C part`.
+        what: String,
         /// The name as it was given.
         name: String,
         /// Names that look like it.
         similar: Vec<String>,
+    },
+    /// Types of one name from two origins, of which the header can have one.
+    #[error(
+        "{first} and {second} have different types `{name}`: leave one out by naming the types \
+         that you need with `Builder::types`, or give a Rust type another name with \
+         `#[bpf_traceable(name = \"...\")]`"
+    )]
+    SameType {
+        /// The name.
+        name: String,
+        /// One origin.
+        first: String,
+        /// The other.
+        second: String,
+    },
+    /// A crate for `Builder::types_from` that declares no type for BPF.
+    #[error(
+        "the crate in `{}` has no type with #[bpf_traceable] to take: annotate its types, or name \
+         its program, built with debug info, in `Builder::types_from`",
+        dir.display()
+    )]
+    NoTraceableType {
+        /// The crate's directory.
+        dir: PathBuf,
+    },
+    /// A crate for `Builder::types_from` that Cargo cannot read.
+    #[error("cannot read the crate of `{}`", path.display())]
+    Manifest {
+        /// Its manifest.
+        path: PathBuf,
+        /// Why.
+        source: Box<dyn std::error::Error + Send + Sync>,
     },
     /// A compiled BPF object from which no skeleton can be made.
     #[error("cannot make a skeleton of `{}`", path.display())]

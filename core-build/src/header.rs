@@ -10,7 +10,6 @@ use core_btf::{Btf, BtfBuf, Kind, TypeId};
 use libbpf_rs::libbpf_sys::API_HEADERS;
 
 use crate::error::{Error, Result};
-use crate::near::near;
 use crate::out::Out;
 
 /// Enumerators that one type can have.
@@ -35,40 +34,10 @@ const LIBBPF_TAGS: [&str; 7] = [
     "libbpf_tristate",
 ];
 
-/// What is known of the application's types, ready to be embedded and printed: each type once,
-/// limited to `roots` and what they need if there are any.
-pub(crate) fn app_types(mut types: BtfBuf, roots: &[String]) -> Result<BtfBuf> {
+/// The types of an origin, ready to be embedded and printed: each once.
+pub(crate) fn distinct(mut types: BtfBuf) -> Result<BtfBuf> {
     tag_typedefs(&mut types);
-    let types = dedup(types).map_err(app_btf)?;
-    if roots.is_empty() {
-        return Ok(types);
-    }
-    let mut ids = Vec::new();
-    for root in roots {
-        let before = ids.len();
-        ids.extend(
-            named(&types)
-                .filter(|(_, name)| name == root)
-                .map(|(id, _)| id),
-        );
-        if ids.len() == before {
-            return Err(Error::NoSuchType {
-                name: root.clone(),
-                similar: near(root, named(&types).map(|(_, name)| name)),
-            });
-        }
-    }
-    types.closure(ids).map_err(app_btf)
-}
-
-/// The types that a header can declare by name.
-fn named(types: &BtfBuf) -> impl Iterator<Item = (TypeId, &str)> {
-    types.types().iter().zip(1..).filter_map(|(ty, id)| {
-        let kind = ty.kind();
-        let declared = kind.is_composite() || kind.is_enum() || matches!(ty, Type::Typedef { .. });
-        let name = types.name(ty.name());
-        (declared && !name.is_empty()).then_some((TypeId(id), name))
-    })
+    dedup(types).map_err(app_btf)
 }
 
 /// Writes the headers that every BPF program finds on its include path.
@@ -118,7 +87,7 @@ fn traceable(app: &[u8], prelude: &[u8], vmlinux: Option<&[u8]>) -> core_btf::Re
 
 pub(crate) fn app_btf(source: core_btf::Error) -> Error {
     Error::Btf {
-        what: "the C parts".to_owned(),
+        what: "the application's types".to_owned(),
         source,
     }
 }

@@ -39,8 +39,10 @@ mod deps;
 mod error;
 mod header;
 mod near;
+mod origin;
 mod out;
 mod rust;
+mod types_from;
 mod vmlinux;
 
 pub use builder::Builder;

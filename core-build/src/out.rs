@@ -3,6 +3,8 @@
 //! ```text
 //! OUT_DIR/core/
 //!   app.btf               BTF of the C parts, for embed!()
+//!   from/N.layout.btf     types of another application's file, for embed!()
+//!   from/N.header.btf     types of another application's source, for embed!()
 //!   include/              on the include path of BPF programs
 //!     traceable.bpf.h     generated: the application's types
 //!     core.bpf.h, core_prelude.bpf.h, bpf/*.h
@@ -21,7 +23,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 /// Directories whose files all come from the current build.
-const OWNED: [&str; 4] = ["include", "include/bpf", "obj", "skel"];
+const OWNED: [&str; 5] = ["from", "include", "include/bpf", "obj", "skel"];
 
 /// The tree, and which of its files this build has made.
 #[derive(Debug)]

@@ -32,7 +32,7 @@ pub(crate) fn expand(input: TokenStream, process: &Process) -> Result<TokenStrea
         ))
     })?;
     let modules = modules(&dir.join("skel"))?;
-    let rust_types = if expects_rust(&c_types, &dir.join("obj")) {
+    let rust_types = if expects_rust(&c_types, &dir)? {
         registry::embed(Embed::WithRust);
         probe::rust_types(process)?
     } else {
@@ -68,25 +68,37 @@ pub(crate) fn expand(input: TokenStream, process: &Process) -> Result<TokenStrea
     })
 }
 
-/// Whether there are, or have to be, Rust types to describe. Where all is C, the crate need not be
-/// compiled a second time.
-fn expects_rust(c_types: &[u8], objects: &Path) -> bool {
-    registry::any_declared()
-        || Btf::parse(c_types).is_ok_and(|c_types| c_types.is_empty())
-        || objects::read_other_types(objects, c_types)
+/// Whether there are, or have to be, Rust types to describe. Where all types are C or another
+/// application's, the crate need not be compiled a second time.
+fn expects_rust(c_types: &[u8], dir: &Path) -> Result<bool, Error> {
+    if registry::any_declared() {
+        return Ok(true);
+    }
+    let mut known = vec![c_types.to_vec()];
+    for path in files(&dir.join("from"))? {
+        known.push(fs::read(&path).map_err(|error| cannot_read(&path, &error))?);
+    }
+    let has_types = |btf: &Vec<u8>| Btf::parse(btf).is_ok_and(|btf| !btf.is_empty());
+    Ok(!known.iter().any(has_types) || objects::read_other_types(&dir.join("obj"), &known))
+}
+
+fn cannot_read(path: &Path, error: &dyn std::fmt::Display) -> Error {
+    Error::call_site(format!("cannot read `{}`: {error}", path.display()))
+}
+
+/// The files in a directory, by name.
+fn files(dir: &Path) -> Result<Vec<PathBuf>, Error> {
+    let mut files: Vec<PathBuf> = fs::read_dir(dir)
+        .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect())
+        .map_err(|error| cannot_read(dir, &error))?;
+    files.sort();
+    Ok(files)
 }
 
 /// The module of every skeleton in `dir`, by name.
 fn modules(dir: &Path) -> Result<Vec<TokenStream>, Error> {
-    let failed = |path: &Path, error: &dyn std::fmt::Display| {
-        Error::call_site(format!("cannot read `{}`: {error}", path.display()))
-    };
-    let mut files: Vec<PathBuf> = fs::read_dir(dir)
-        .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect())
-        .map_err(|error| failed(dir, &error))?;
-    files.sort();
     let mut modules = Vec::new();
-    for path in files {
+    for path in files(dir)? {
         let Some(name) = path
             .file_name()
             .and_then(|name| name.to_str())
@@ -94,7 +106,7 @@ fn modules(dir: &Path) -> Result<Vec<TokenStream>, Error> {
         else {
             continue;
         };
-        let text = fs::read_to_string(&path).map_err(|error| failed(&path, &error))?;
+        let text = fs::read_to_string(&path).map_err(|error| cannot_read(&path, &error))?;
         let skeleton = skeleton::expand(&text)
             .map_err(|problem| Error::call_site(format!("`{}` {problem}", path.display())))?;
         let doc = format!("The BPF program `{name}.bpf.c`.");

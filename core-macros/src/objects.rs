@@ -8,12 +8,11 @@ use core_btf::Btf;
 use core_btf::object::BpfObject;
 use core_btf::relo::essential_name;
 
-/// Whether a BPF object in `dir` reads a type of the application that is not among its C types.
-pub(crate) fn read_other_types(dir: &Path, c_types: &[u8]) -> bool {
-    let Ok(c_types) = Btf::parse(c_types) else {
-        return false;
-    };
-    let known: BTreeSet<&[u8]> = c_types.iter().map(|ty| ty.name_bytes()).collect();
+/// Whether a BPF object in `dir` reads a type of the application that is not among these.
+pub(crate) fn read_other_types(dir: &Path, types: &[Vec<u8>]) -> bool {
+    let types: Vec<_> = types.iter().filter_map(|it| Btf::parse(it).ok()).collect();
+    let all = types.iter().flat_map(Btf::iter);
+    let known: BTreeSet<&[u8]> = all.map(|ty| ty.name_bytes()).collect();
     let Ok(entries) = fs::read_dir(dir) else {
         return false;
     };

@@ -1,9 +1,9 @@
 //! `#[cfg]` as Cargo told the build script: which source rustc will see.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use syn::punctuated::Punctuated;
-use syn::{Attribute, Expr, ExprLit, Lit, Meta, Token};
+use syn::{Attribute, Expr, ExprLit, Fields, FieldsNamed, Item, Lit, Meta, Token};
 
 /// The configuration of the crate being built.
 ///
@@ -11,6 +11,8 @@ use syn::{Attribute, Expr, ExprLit, Lit, Meta, Token};
 #[derive(Debug, Default)]
 pub(crate) struct Cfg {
     options: BTreeMap<String, Vec<String>>,
+    /// Whether any feature may be on or off, so that what depends on one is there.
+    any_features: bool,
 }
 
 impl Cfg {
@@ -30,7 +32,16 @@ impl Cfg {
         }
         // Not in the variables of every Cargo version, but true of every ordinary build.
         options.entry("debug_assertions".into()).or_default();
-        Self { options }
+        Self {
+            options,
+            any_features: false,
+        }
+    }
+
+    /// The same, but whatever depends on a feature is there.
+    pub(crate) fn with_any_features(mut self) -> Self {
+        self.any_features = true;
+        self
     }
 
     /// Whether all `#[cfg]` attributes of an item hold.
@@ -40,7 +51,7 @@ impl Cfg {
             .filter(|attr| attr.path().is_ident("cfg"))
             .all(|attr| {
                 attr.parse_args::<Meta>()
-                    .is_ok_and(|meta| self.holds(&meta))
+                    .is_ok_and(|meta| self.may_hold(&meta))
             })
     }
 
@@ -52,6 +63,47 @@ impl Cfg {
             .collect()
     }
 
+    /// Leaves out the fields and variants that are not there, and all but the first of a name.
+    pub(crate) fn prune(&self, item: &mut Item) {
+        match item {
+            Item::Struct(item) => self.prune_fields(&mut item.fields),
+            Item::Union(item) => self.prune_named(&mut item.fields),
+            Item::Enum(item) => {
+                let variants = std::mem::take(&mut item.variants);
+                let mut names = BTreeSet::new();
+                item.variants = variants
+                    .into_iter()
+                    .filter(|it| self.allows(&it.attrs) && names.insert(it.ident.clone()))
+                    .collect();
+                for variant in &mut item.variants {
+                    self.prune_fields(&mut variant.fields);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn prune_fields(&self, fields: &mut Fields) {
+        match fields {
+            Fields::Named(fields) => self.prune_named(fields),
+            Fields::Unnamed(fields) => {
+                let all = std::mem::take(&mut fields.unnamed);
+                let kept = all.into_iter().filter(|field| self.allows(&field.attrs));
+                fields.unnamed = kept.collect();
+            }
+            Fields::Unit => {}
+        }
+    }
+
+    fn prune_named(&self, fields: &mut FieldsNamed) {
+        let all = std::mem::take(&mut fields.named);
+        let mut names = BTreeSet::new();
+        fields.named = all
+            .into_iter()
+            .filter(|field| self.allows(&field.attrs) && names.insert(field.ident.clone()))
+            .collect();
+    }
+
     fn expand(&self, meta: &Meta) -> Vec<Meta> {
         if !meta.path().is_ident("cfg_attr") {
             return vec![meta.clone()];
@@ -60,43 +112,71 @@ impl Cfg {
             return Vec::new();
         };
         match parts.next() {
-            Some(condition) if self.holds(&condition) => {
+            Some(condition) if self.may_hold(&condition) => {
                 parts.flat_map(|meta| self.expand(&meta)).collect()
             }
             _ => Vec::new(),
         }
     }
 
-    fn holds(&self, meta: &Meta) -> bool {
-        let nested = || list(meta).unwrap_or_default();
+    fn may_hold(&self, meta: &Meta) -> bool {
+        self.holds(meta) != Some(false)
+    }
+
+    /// Whether a condition holds; `None` when that depends on features that are not known.
+    fn holds(&self, meta: &Meta) -> Option<bool> {
+        let nested = || -> Vec<Option<bool>> {
+            let list = list(meta).unwrap_or_default();
+            list.iter().map(|meta| self.holds(meta)).collect()
+        };
         let path = meta.path();
         if path.is_ident("all") {
-            nested().iter().all(|meta| self.holds(meta))
+            // None of them fails.
+            let fails: Vec<_> = nested().iter().map(|holds| holds.map(|it| !it)).collect();
+            any(&fails).map(|fails| !fails)
         } else if path.is_ident("any") {
-            nested().iter().any(|meta| self.holds(meta))
+            any(&nested())
         } else if path.is_ident("not") {
-            !nested().iter().any(|meta| self.holds(meta))
+            any(&nested()).map(|holds| !holds)
         } else if path.is_ident("true") {
-            true
+            Some(true)
+        } else if path.is_ident("feature") && self.any_features {
+            None
         } else {
-            let Some(values) = path.get_ident().and_then(|option| {
-                // `test` and `doctest` never describe the program that ships.
-                self.options.get(&option.to_string())
-            }) else {
-                return false;
-            };
-            match meta {
-                Meta::NameValue(pair) => text(&pair.value).is_some_and(|value| {
-                    let value = if path.is_ident("feature") {
-                        feature_key(&value)
-                    } else {
-                        value
-                    };
-                    values.contains(&value)
-                }),
-                Meta::Path(_) | Meta::List(_) => true,
-            }
+            Some(self.is_set(meta))
         }
+    }
+
+    fn is_set(&self, option: &Meta) -> bool {
+        let path = option.path();
+        let Some(values) = path.get_ident().and_then(|option| {
+            // `test` and `doctest` never describe the program that ships.
+            self.options.get(&option.to_string())
+        }) else {
+            return false;
+        };
+        match option {
+            Meta::NameValue(pair) => text(&pair.value).is_some_and(|value| {
+                let value = if path.is_ident("feature") {
+                    feature_key(&value)
+                } else {
+                    value
+                };
+                values.contains(&value)
+            }),
+            Meta::Path(_) | Meta::List(_) => true,
+        }
+    }
+}
+
+/// Whether one of the conditions holds.
+fn any(conditions: &[Option<bool>]) -> Option<bool> {
+    if conditions.contains(&Some(true)) {
+        Some(true)
+    } else if conditions.contains(&None) {
+        None
+    } else {
+        Some(false)
     }
 }
 
@@ -161,6 +241,28 @@ mod tests {
         for (attr, expected) in cases {
             assert_eq!(
                 cfg().allows(std::slice::from_ref(&attr)),
+                expected,
+                "{attr:?}"
+            );
+        }
+    }
+
+    /// Which features another crate is built with is not known, and both sides are taken.
+    #[test]
+    fn with_any_features_nothing_fails_for_a_feature() {
+        let cases: [(Attribute, bool); 7] = [
+            (parse_quote!(#[cfg(feature = "x")]), true),
+            (parse_quote!(#[cfg(not(feature = "x"))]), true),
+            (parse_quote!(#[cfg(all(unix, feature = "x"))]), true),
+            (parse_quote!(#[cfg(all(windows, feature = "x"))]), false),
+            (parse_quote!(#[cfg(any(windows, feature = "x"))]), true),
+            (parse_quote!(#[cfg(not(any(unix, feature = "x")))]), false),
+            (parse_quote!(#[cfg(test)]), false),
+        ];
+        let cfg = cfg().with_any_features();
+        for (attr, expected) in cases {
+            assert_eq!(
+                cfg.allows(std::slice::from_ref(&attr)),
                 expected,
                 "{attr:?}"
             );

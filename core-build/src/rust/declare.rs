@@ -6,13 +6,14 @@ use core_btf::model::{
     CompositeKind, Enumerator, IntEncoding, Member as BtfMember, NameOffset, Type as BtfType,
 };
 use core_btf::rust::{
-    FieldType, Names, Primitive, Storage, Type, View, enumerator, first, identifier, last,
-    tag_enum, untagged, variant_struct,
+    FieldType, Names, Primitive, Storage, Type, View, enumerator, identifier, tag_enum,
+    variant_struct,
 };
 use core_btf::{BtfBuf, TypeId};
 
 use super::reach::{Body, Member, MemberType, Reached};
 use super::source::Source;
+use super::tags;
 use crate::error::Result;
 use crate::header::app_btf;
 
@@ -370,14 +371,8 @@ impl Declarer<'_> {
         name: &str,
         variants: Vec<(String, Vec<(NameOffset, TypeId)>)>,
     ) -> Made<()> {
-        let mut names: Vec<String> = Vec::new();
-        names.extend(
-            variants
-                .iter()
-                .map(|(variant, _)| enumerator(name, variant)),
-        );
-        names.extend(variants.iter().map(|(variant, _)| untagged(name, variant)));
-        names.extend([first(name), last(name)]);
+        let names: Vec<&str> = variants.iter().map(|(name, _)| name.as_str()).collect();
+        let names = tags::names(name, &names);
         let tag = self.tags(name, names)?;
         let holder = self.composite(CompositeKind::Struct, "")?;
         let tag_name = self.btf.intern("__tag")?;

@@ -215,8 +215,10 @@ impl Reader<'_> {
             let last = meta.path().segments.last();
             last.is_some_and(|segment| segment.ident == ATTRIBUTE)
         });
+        let mut item = item.clone();
+        self.cfg.prune(&mut item);
         let definition = TypeDefinition {
-            item: item.clone(),
+            item,
             attribute,
             file: place.file.into(),
             line: name.span().start().line,

@@ -195,3 +195,20 @@ fn what_cannot_be_declared_is_said_once_with_a_way_out() {
     assert!(warnings[0].contains("#[bpf(c = \"..\")]"), "{warnings:?}");
     assert!(warnings[1].contains("field `projected`"), "{warnings:?}");
 }
+
+/// rustc has no such members, so a program that reads them must not compile either.
+#[test]
+fn fields_and_variants_that_are_configured_away_are_not_declared() {
+    let (header, _) = main_rs(
+        "#[bpf_traceable] struct Kept { #[cfg(unix)] a: u8, #[cfg(windows)] b: u8,
+             #[cfg(feature = \"more\")] size: u32, #[cfg(not(feature = \"more\"))] size: u64 }
+         #[bpf_traceable] enum Which { One, #[cfg(windows)] Two, #[cfg(unix)] Three }",
+    );
+    assert_declares(
+        &header,
+        &[
+            "struct Kept { unsigned char a; unsigned int size; }",
+            "Which_One = 0, Which_Three = 1,",
+        ],
+    );
+}
