@@ -2,7 +2,7 @@
 
 fn main() -> Result<(), core_build::Error> {
     core_build::Builder::new()
-        .c(cc::Build::new().files(["src/lru.c", "src/request.c"]))
+        .c(cc::Build::new().file("src/lru.c"))
         .bpf("src/bpf/trace.bpf.c")
         .build()
 }

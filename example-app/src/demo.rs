@@ -14,9 +14,10 @@ use std::{
 use anyhow::{Context as _, ensure};
 
 use crate::{
+    cache::Limits,
     journal::Journal,
     record::Record,
-    server::{Limits, Server},
+    server::Server,
     trace::{BUFFER_BYTES, Losses, Tracer},
 };
 use compare::Comparison;
@@ -95,7 +96,7 @@ fn examples(records: &[Record]) -> Vec<&Record> {
     for record in records.iter().rev() {
         if examples
             .iter()
-            .all(|example| example.command != record.command)
+            .all(|example| example.command.variant != record.command.variant)
         {
             examples.push(record);
         }

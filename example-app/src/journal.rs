@@ -1,28 +1,26 @@
 //! What the server itself knows about each request: the truth that the demo compares with.
 //!
-//! It is made from what went over the wire alone, never from the C structs that BPF reads.
+//! Rust's side is read from the structs as Rust reads them. What the cache in C must hold is kept
+//! beside it, in a map of the journal's own.
 
 use std::{collections::HashMap, net::SocketAddr};
 
 use crate::{
-    cache::{Call, Command, Outcome, Reply},
-    record::{ClientRecord, EntryRecord, NAME_SHOWN, Record, TEXT_SHOWN, Text, c_string},
+    command::{Command, Condition},
+    connection::{ClientStats, Connection},
+    record::{ClientRecord, CommandRecord, EntryRecord, Record, ReplyRecord, ServerRecord, Text},
+    reply::Reply,
+    request::Request,
+    shared::{Shared, millis},
 };
-
-/// Who asks, as the network side knows it.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer<'a> {
-    pub(crate) id: u64,
-    pub(crate) address: SocketAddr,
-    pub(crate) name: Option<&'a [u8]>,
-}
 
 /// All requests, in the order in which they ran.
 #[derive(Debug, Default)]
 pub(crate) struct Journal {
     pub(crate) records: Vec<Record>,
     stored: HashMap<Vec<u8>, Stored>,
-    requests: HashMap<u64, HashMap<Command, u32>>,
+    hits: u64,
+    misses: u64,
 }
 
 /// What a key must hold.
@@ -35,85 +33,146 @@ struct Stored {
 
 impl Journal {
     /// Writes a request down.
-    pub(crate) fn note(&mut self, peer: Peer<'_>, now_ms: u64, call: &Call<'_>, reply: &Reply<'_>) {
-        let requests = self.requests.entry(peer.id).or_default();
-        *requests.entry(call.command).or_default() += 1;
-        let client = ClientRecord {
-            id: peer.id,
-            address: peer.address.ip().to_string(),
-            port: peer.address.port(),
-            name: c_string(peer.name.unwrap_or_default(), NAME_SHOWN),
-            requests: requests.values().map(|count| u64::from(*count)).sum(),
-            same: requests.get(&call.command).copied().unwrap_or_default(),
-        };
-        let key = call.args.first().copied().unwrap_or_default();
-        let entry = self.apply(key, now_ms, call, reply);
+    pub(crate) fn note(&mut self, request: &Request<'_>, shared: &Shared) {
+        let entry = self.apply(&request.command, &request.reply, shared.now_ms);
         self.records.push(Record {
-            id: self.records.len() as u64 + 1,
-            command: call.command as u32,
-            outcome: reply.outcome as i32,
-            condition: call.condition as u32,
-            result: reply.number,
-            typed: call.typed,
-            pipelined: call.pipelined,
-            args: u32::try_from(call.args.len()).unwrap_or(u32::MAX),
-            key: Text::new(key, key.len() as u64),
-            client,
-            entries: reply.entries,
-            entry: entry.map(|entry| EntryRecord {
-                key: c_string(key, TEXT_SHOWN),
-                integer: is_integer(&entry.text),
-                hits: entry.hits,
-                expires_ms: entry.expires_ms,
-                value: Text::new(&entry.text, entry.text.len() as u64),
-            }),
+            id: request.id,
+            typed: request.typed,
+            pipelined: request.pipelined,
+            took: request.took,
+            command: command(&request.command),
+            reply: reply(&request.reply),
+            client: client(request.connection),
+            server: ServerRecord {
+                requests: shared.requests,
+                connections: shared.connections,
+                clients: shared.clients.len() as u64,
+                hits: self.hits,
+                misses: self.misses,
+                entries: shared.cache.entries(),
+            },
+            entry,
         });
     }
 
-    /// Does to the journal's own map what the call did to the cache.
-    fn apply(
-        &mut self,
-        key: &[u8],
-        now_ms: u64,
-        call: &Call<'_>,
-        reply: &Reply<'_>,
-    ) -> Option<Stored> {
+    /// Does to the journal's own map what the command did to the cache.
+    fn apply(&mut self, command: &Command<'_>, reply: &Reply, now_ms: u64) -> Option<EntryRecord> {
         self.stored
             .retain(|_, entry| entry.expires_ms == 0 || entry.expires_ms > now_ms);
-        match (call.command, reply.outcome) {
-            (Command::Set, Outcome::Done) => {
-                let text = call.args.get(1).map(|text| text.to_vec());
+        let key = match (command, reply) {
+            (Command::Get { .. }, Reply::Nil) => {
+                self.misses += 1;
+                return None;
+            }
+            (Command::Get { key }, _) => {
+                self.hits += 1;
+                self.stored.entry(key.to_vec()).or_default().hits += 1;
+                key
+            }
+            (
+                Command::Set {
+                    key, value, ttl, ..
+                },
+                Reply::Simple(_),
+            ) => {
                 let entry = Stored {
-                    text: text.unwrap_or_default(),
+                    text: value.to_vec(),
                     hits: 0,
-                    expires_ms: if call.ttl_ms == 0 {
-                        0
-                    } else {
-                        now_ms + call.ttl_ms
-                    },
+                    expires_ms: ttl.map_or(0, |ttl| now_ms + millis(ttl)),
                 };
-                self.stored.insert(key.to_vec(), entry.clone());
-                Some(entry)
+                self.stored.insert(key.to_vec(), entry);
+                key
             }
-            (Command::Get, Outcome::Hit) => {
-                let entry = self.stored.entry(key.to_vec()).or_default();
-                entry.hits += 1;
-                Some(entry.clone())
+            (Command::Incr { key }, Reply::Integer(number)) => {
+                self.stored.entry(key.to_vec()).or_default().text = number.to_string().into();
+                key
             }
-            (Command::Incr, Outcome::Done) => {
-                let entry = self.stored.entry(key.to_vec()).or_default();
-                entry.text = reply.number.to_string().into_bytes();
-                Some(entry.clone())
-            }
-            (Command::Incr, _) => self.stored.get(key).cloned(),
-            (Command::Del, Outcome::Done) => {
-                for key in &call.args {
+            (Command::Del { keys }, _) => {
+                for key in keys {
                     self.stored.remove(*key);
                 }
-                None
+                return None;
             }
-            _ => None,
+            _ => return None,
+        };
+        let stored = self.stored.get(*key)?;
+        Some(EntryRecord {
+            key: Text::new(key),
+            is_integer: is_integer(&stored.text),
+            hits: stored.hits,
+            expires_ms: stored.expires_ms,
+            value: Text::new(&stored.text),
+        })
+    }
+}
+
+fn command(command: &Command<'_>) -> CommandRecord {
+    // `Set { .. }` and `Quit` begin with their names.
+    let debug = format!("{command:?}");
+    let variant = debug.split(' ').next().unwrap_or_default().to_owned();
+    let mut record = CommandRecord {
+        variant,
+        ..CommandRecord::default()
+    };
+    match command {
+        Command::Get { key } | Command::Incr { key } => record.key = Some(Text::new(key)),
+        Command::Set {
+            key,
+            value,
+            condition,
+            ttl,
+        } => {
+            record.key = Some(Text::new(key));
+            record.value = Some(Text::new(value));
+            record.must_exist = condition.map(|condition| condition == Condition::Present);
+            record.ttl = *ttl;
         }
+        Command::Del { keys } | Command::Exists { keys } => {
+            record.key = keys.first().map(Text::new);
+            record.keys = Some(keys.len() as u64);
+        }
+        Command::Ping { message } => record.text = message.map(Text::new),
+        Command::Echo { message } => record.text = Some(Text::new(message)),
+        Command::ClientSetName { name: text } | Command::Invalid { error: text } => {
+            record.text = Some(Text::new(text));
+        }
+        _ => {}
+    }
+    record
+}
+
+fn reply(reply: &Reply) -> ReplyRecord {
+    let (variant, text, integer, elements) = match reply {
+        Reply::Simple(text) => ("Simple", Some(Text::new(text)), None, None),
+        Reply::Bulk(bytes) => ("Bulk", Some(Text::new(bytes)), None, None),
+        Reply::Error(text) => ("Error", Some(Text::new(text)), None, None),
+        Reply::Integer(number) => ("Integer", None, Some(*number), None),
+        Reply::Array(elements) => ("Array", None, None, Some(elements.len() as u64)),
+        Reply::Nil => ("Nil", None, None, None),
+    };
+    ReplyRecord {
+        variant: variant.to_owned(),
+        text,
+        integer,
+        elements,
+    }
+}
+
+fn client(connection: &Connection) -> ClientRecord {
+    let ClientStats {
+        requests,
+        errors,
+        last,
+        slowest,
+    } = connection.stats;
+    ClientRecord {
+        id: connection.id,
+        peer: SocketAddr::new(connection.peer.ip(), connection.peer.port()),
+        name: connection.name.as_ref().map(Text::new),
+        requests,
+        errors,
+        last,
+        slowest,
     }
 }
 

@@ -96,11 +96,6 @@ static struct bucket *bucket_of(struct cache *cache, uint32_t hash)
 	return &cache->table.buckets[hash & cache->table.mask];
 }
 
-uint32_t cache_bucket(const struct cache *cache, struct slice key)
-{
-	return hash_key(cache, key) & cache->table.mask;
-}
-
 static void value_clear(struct value *value)
 {
 	if (value->encoding == ENCODING_TEXT)
@@ -318,12 +313,22 @@ void cache_sweep(struct cache *cache, uint32_t buckets)
 	}
 }
 
-struct slice value_text(const struct value *value, char room[NUMBER_TEXT])
+struct slice entry_text(const struct entry *entry, char room[NUMBER_TEXT])
 {
+	const struct value *value = &entry->value;
+
 	if (value->encoding == ENCODING_TEXT)
 		return (struct slice){ value->text, value->len };
 	snprintf(room, NUMBER_TEXT, "%lld", (long long)value->number);
 	return (struct slice){ room, value->len };
+}
+
+bool entry_number(const struct entry *entry, int64_t *number)
+{
+	if (entry->value.encoding != ENCODING_INTEGER)
+		return false;
+	*number = entry->value.number;
+	return true;
 }
 
 void cache_free(struct cache *cache)

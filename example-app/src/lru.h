@@ -47,7 +47,7 @@ struct entry {
 	char key[];
 };
 
-/* The entry that was used last comes first. */
+/* The entry that was found last comes first. */
 struct bucket {
 	struct entry *first;
 };
@@ -59,7 +59,6 @@ struct table {
 };
 
 struct stats {
-	uint64_t requests;
 	uint64_t hits;
 	uint64_t misses;
 	uint64_t evicted;
@@ -114,8 +113,9 @@ void cache_sweep(struct cache *cache, uint32_t buckets);
 #define NUMBER_TEXT 24
 
 /* The value as text; an integer is written into `room`. */
-struct slice value_text(const struct value *value, char room[NUMBER_TEXT]);
+struct slice entry_text(const struct entry *entry, char room[NUMBER_TEXT]);
 
-uint32_t cache_bucket(const struct cache *cache, struct slice key);
+/* False when the value is not an integer. */
+bool entry_number(const struct entry *entry, int64_t *number);
 
 #endif

@@ -1,17 +1,30 @@
 //! A key-value server that traces itself.
 //!
-//! It speaks the Redis protocol, keeps its data in a cache written in C, and reads the structs of
-//! that cache from a BPF program that every request triggers.
+//! It speaks the Redis protocol and keeps its data in a cache written in C. Every request triggers a
+//! BPF program, which reads the server's Rust structs and those of the cache.
+//!
+//! | file | what it is |
+//! | --- | --- |
+//! | `server`, `connection` | a thread for each client |
+//! | `resp`, `command`, `reply` | the protocol: from bytes to commands, from replies to bytes |
+//! | `shared`, `describe` | the state behind the `Mutex`, which runs the commands |
+//! | `cache`, `lru.c` | the cache in C |
+//! | `request` | what is traced of a request, and the trace point |
+//! | `bpf/trace.bpf.c`, `trace` | the BPF program, and what brings its events here |
+//! | `record`, `journal`, `demo` | what BPF read, what the server knows, and the comparison |
 
 mod cache;
 mod command;
 mod connection;
 mod demo;
+mod describe;
 mod journal;
 mod record;
 mod reply;
+mod request;
 mod resp;
 mod server;
+mod shared;
 mod trace;
 
 use std::{
@@ -26,7 +39,8 @@ use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand};
 use signal_hook::consts::{SIGINT, SIGTERM};
 
-use server::{Limits, Served, Server};
+use cache::Limits;
+use server::{Served, Server};
 use trace::{BUFFER_BYTES, Losses, Tracer};
 
 core_runtime::embed!();

@@ -1,6 +1,4 @@
-//! RESP2, the Redis protocol: commands in, replies out.
-
-use std::io::Write as _;
+//! RESP2, the Redis protocol: commands as they come in.
 
 use thiserror::Error;
 
@@ -128,46 +126,6 @@ fn length(input: &[u8], error: ProtocolError) -> Result<Option<(i64, usize)>, Pr
         digits.parse().ok().filter(|_| plain)
     });
     Ok(Some((number.ok_or(error)?, len)))
-}
-
-/// Replies, written one after the other.
-#[derive(Debug, Default)]
-pub(crate) struct Writer {
-    pub(crate) bytes: Vec<u8>,
-}
-
-impl Writer {
-    pub(crate) fn simple(&mut self, text: &str) {
-        self.line('+', text);
-    }
-
-    pub(crate) fn error(&mut self, text: &str) {
-        self.line('-', text);
-    }
-
-    pub(crate) fn integer(&mut self, number: i64) {
-        self.line(':', number);
-    }
-
-    pub(crate) fn bulk(&mut self, bytes: &[u8]) {
-        self.line('$', bytes.len());
-        self.bytes.extend_from_slice(bytes);
-        self.bytes.extend_from_slice(b"\r\n");
-    }
-
-    pub(crate) fn nil(&mut self) {
-        self.bytes.extend_from_slice(b"$-1\r\n");
-    }
-
-    /// The start of an array: `len` replies follow.
-    pub(crate) fn array(&mut self, len: usize) {
-        self.line('*', len);
-    }
-
-    fn line(&mut self, sign: char, text: impl std::fmt::Display) {
-        // Writing to a vector can't fail.
-        write!(self.bytes, "{sign}{text}\r\n").unwrap_or_default();
-    }
 }
 
 #[cfg(test)]

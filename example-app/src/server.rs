@@ -1,29 +1,27 @@
-//! The server: one thread, one `poll` loop.
+//! The server: a thread that waits for clients, and one for each of them.
 
 use std::{
-    hash::{BuildHasher as _, Hasher as _, RandomState},
     io::{self, ErrorKind},
     net::{SocketAddr, TcpListener},
     os::unix::net::UnixStream,
-    time::{Duration, Instant},
+    sync::{Arc, Mutex},
+    thread::{self, Scope},
+    time::Duration,
 };
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
-use crate::{cache::Cache, connection::Connection, journal::Journal, reply::Status};
+use crate::{
+    cache::Limits,
+    connection::Connection,
+    journal::Journal,
+    shared::{Settings, Shared},
+};
 
 /// Above it, clients wait until another one leaves.
-const MAX_CLIENTS: usize = 10_000;
-/// How often expired entries are looked for, and how many buckets each time.
+const MAX_CLIENTS: usize = 1000;
+/// How often expired entries are looked for.
 const TICK: Duration = Duration::from_millis(100);
-const SWEEP_BUCKETS: u32 = 1024;
-
-/// How much the cache may hold.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    pub(crate) entries: u32,
-    pub(crate) bytes: usize,
-}
 
 /// A server that listens, and does not serve yet.
 #[derive(Debug)]
@@ -32,6 +30,13 @@ pub(crate) struct Server {
     stop: UnixStream,
     stopper: UnixStream,
     limits: Limits,
+}
+
+/// What is left of a server that has stopped.
+#[derive(Debug)]
+pub(crate) struct Served {
+    pub(crate) requests: u64,
+    pub(crate) journal: Option<Journal>,
 }
 
 impl Server {
@@ -58,158 +63,69 @@ impl Server {
 
     /// Serves until it is stopped. A journal gets every request.
     pub(crate) fn run(self, journal: Option<Journal>) -> io::Result<Served> {
+        let settings = Settings {
+            port: self.address()?.port(),
+            limits: self.limits,
+        };
+        let shared = Arc::new(Mutex::new(Shared::new(settings, journal)?));
         // The copies given out decide.
         drop(self.stopper);
-        let mut service = Service::new(self.limits, self.listener.local_addr()?.port(), journal)?;
-        let mut connections = Vec::new();
-        let mut next_tick = Instant::now();
-        let mut accepting = true;
-        loop {
-            service.connected = connections.len();
-            let listener = Some(&self.listener).filter(|_| accepting);
-            let ready = wait(&self.stop, listener, &connections)?;
-            service.set_time();
-            if ready.stop {
-                break;
-            }
-            if next_tick <= Instant::now() {
-                service.cache.sweep(SWEEP_BUCKETS);
-                next_tick = Instant::now() + TICK;
-                accepting = true;
-            }
-            for place in ready.connections.into_iter().rev() {
-                if let Some(connection) = connections.get_mut(place)
-                    && !connection.advance(&mut service)
-                {
-                    connections.swap_remove(place);
-                }
-            }
-            if ready.accept {
-                accepting = accept(&self.listener, &mut connections, &mut service);
-            }
-        }
+        thread::scope(|scope| {
+            let ended = accept(&self.listener, &self.stop, scope, &shared);
+            // Threads that wait for their clients wake up, and end.
+            Shared::lock(&shared).shut_down();
+            ended
+        })?;
+        let mut shared = Shared::lock(&shared);
         Ok(Served {
-            requests: service.cache.stats().requests,
-            journal: service.journal,
+            requests: shared.requests,
+            journal: shared.journal.take(),
         })
     }
 }
 
-/// What is left of a server that has stopped.
-#[derive(Debug)]
-pub(crate) struct Served {
-    pub(crate) requests: u64,
-    pub(crate) journal: Option<Journal>,
-}
-
-/// What all connections share.
-#[derive(Debug)]
-pub(crate) struct Service {
-    pub(crate) cache: Cache,
-    pub(crate) journal: Option<Journal>,
-    pub(crate) now_ms: u64,
-    started: Instant,
-    limits: Limits,
-    port: u16,
-    connected: usize,
-    connections: u64,
-}
-
-impl Service {
-    pub(crate) fn new(limits: Limits, port: u16, journal: Option<Journal>) -> io::Result<Self> {
-        let [a, b, c, d, ..] = RandomState::new().build_hasher().finish().to_ne_bytes();
-        let seed = u32::from_ne_bytes([a, b, c, d]);
-        let mut service = Self {
-            cache: Cache::new(limits.entries, limits.bytes, seed)?,
-            journal,
-            now_ms: 0,
-            started: Instant::now(),
-            limits,
-            port,
-            connected: 0,
-            connections: 0,
-        };
-        service.set_time();
-        Ok(service)
-    }
-
-    fn set_time(&mut self) {
-        self.now_ms = u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        self.cache.set_time(self.now_ms);
-    }
-
-    pub(crate) fn status(&self) -> Status {
-        Status {
-            port: self.port,
-            uptime_s: self.started.elapsed().as_secs(),
-            clients: self.connected,
-            connections: self.connections,
-            entries: self.cache.entries(),
-            bytes: self.cache.bytes(),
-            max_entries: self.limits.entries,
-            max_bytes: self.limits.bytes,
-            stats: self.cache.stats(),
+/// Starts a thread for each client that comes, until the server is to stop.
+fn accept<'scope>(
+    listener: &TcpListener,
+    stop: &UnixStream,
+    scope: &'scope Scope<'scope, '_>,
+    shared: &Arc<Mutex<Shared>>,
+) -> io::Result<()> {
+    let mut room = true;
+    while !wait(stop, Some(listener).filter(|_| room))? {
+        room = Shared::lock(shared).sweep() < MAX_CLIENTS;
+        if !room {
+            continue;
+        }
+        let started = listener
+            .accept()
+            .and_then(|(stream, peer)| Connection::open(stream, peer, shared))
+            // Why a client leaves is its own affair.
+            .and_then(|client| {
+                let serve = || client.serve().unwrap_or_default();
+                thread::Builder::new().spawn_scoped(scope, serve)
+            });
+        if let Err(error) = started {
+            // Of other kinds: files, memory or threads are out, and the clients wait a while.
+            room = matches!(
+                error.kind(),
+                ErrorKind::WouldBlock | ErrorKind::ConnectionAborted
+            );
         }
     }
+    Ok(())
 }
 
-struct Ready {
-    stop: bool,
-    accept: bool,
-    /// Places of the connections to advance.
-    connections: Vec<usize>,
-}
-
-fn wait(
-    stop: &UnixStream,
-    listener: Option<&TcpListener>,
-    connections: &[Connection],
-) -> io::Result<Ready> {
-    let mut waits = Vec::with_capacity(connections.len() + 2);
-    waits.push(PollFd::new(stop, PollFlags::IN));
-    for connection in connections {
-        waits.push(PollFd::new(connection.socket(), connection.interest()));
-    }
+/// Waits for clients, for a tick at most. True when the server is to stop.
+fn wait(stop: &UnixStream, listener: Option<&TcpListener>) -> io::Result<bool> {
+    let mut waits = vec![PollFd::new(stop, PollFlags::IN)];
     waits.extend(listener.map(|listener| PollFd::new(listener, PollFlags::IN)));
     let tick = Timespec::try_from(TICK).map_err(io::Error::other)?;
     match poll(&mut waits, Some(&tick)) {
         Ok(_) | Err(rustix::io::Errno::INTR) => {}
         Err(error) => return Err(error.into()),
     }
-    let mut ready = waits.iter().map(|wait| !wait.revents().is_empty());
-    Ok(Ready {
-        stop: ready.next().unwrap_or(false),
-        connections: (0..connections.len())
-            .zip(ready.by_ref())
-            .filter_map(|(place, ready)| ready.then_some(place))
-            .collect(),
-        accept: ready.next().unwrap_or(false),
-    })
-}
-
-/// Takes the clients that wait. False when it had better not be tried again at once.
-fn accept(
-    listener: &TcpListener,
-    connections: &mut Vec<Connection>,
-    service: &mut Service,
-) -> bool {
-    while connections.len() < MAX_CLIENTS {
-        let opened = listener.accept().and_then(|(stream, peer)| {
-            service.connections += 1;
-            Connection::new(service.connections, stream, peer)
-        });
-        match opened {
-            Ok(connection) => connections.push(connection),
-            Err(error) => {
-                // Anything else: files or memory are out, and the client waits on.
-                return matches!(
-                    error.kind(),
-                    ErrorKind::WouldBlock | ErrorKind::ConnectionAborted
-                );
-            }
-        }
-    }
-    false
+    Ok(waits.first().is_some_and(|stop| !stop.revents().is_empty()))
 }
 
 #[cfg(test)]

@@ -1,14 +1,21 @@
 //! The server traces itself: BPF reads each request's structs, a ring buffer brings them here.
 
-use std::{fmt, io::Write as _, mem::MaybeUninit, thread, time::Duration};
+use std::{
+    fmt,
+    io::Write as _,
+    mem::MaybeUninit,
+    net::{IpAddr, SocketAddr},
+    thread,
+    time::Duration,
+};
 
 use core_runtime::{Attached, Loader, RingBuffer, TypeInfo, Uprobe, libbpf_rs::OpenObject};
 
 use crate::{
     bpf::trace::{TraceSkel, TraceSkelBuilder, types},
-    cache,
     journal::Journal,
-    record::{ClientRecord, EntryRecord, NAME_SHOWN, Record, TEXT_SHOWN, Text, c_string},
+    record::{ClientRecord, CommandRecord, EntryRecord, Record, ReplyRecord, ServerRecord, Text},
+    request::request_done,
     server::{Served, Server},
 };
 
@@ -51,8 +58,8 @@ impl<'obj> Tracer<'obj> {
         let mut open = Loader::new(types).open(TraceSkelBuilder::default(), storage)?;
         open.maps.events.set_max_entries(buffer_bytes)?;
         let skel = open.load()?;
-        let attached =
-            Uprobe::function(cache::trace_point()).attach(&skel.progs.on_request_done)?;
+        let trace_point = Uprobe::function(request_done as *const ());
+        let attached = trace_point.attach(&skel.progs.on_request_done)?;
         Ok(Self { skel, attached })
     }
 
@@ -101,40 +108,102 @@ impl<'obj> Tracer<'obj> {
 
 impl From<&types::event> for Record {
     fn from(event: &types::event) -> Self {
-        let entry = (event.found != 0).then(|| {
-            let value_len = u64::from(event.value_len);
-            EntryRecord {
-                key: c_string(&event.entry_key, TEXT_SHOWN),
-                integer: event.integer != 0,
-                hits: event.hits,
-                expires_ms: event.expires_ms,
-                value: if event.integer != 0 {
-                    Text::new(event.number.to_string().as_bytes(), value_len)
-                } else {
-                    Text::new(&event.text, value_len)
-                },
-            }
-        });
         Self {
             id: event.id,
-            command: event.command,
-            outcome: event.outcome,
-            condition: event.condition,
-            result: event.result,
             typed: event.typed != 0,
             pipelined: event.pipelined != 0,
-            args: event.args,
-            key: Text::new(&event.key, event.key_len),
-            client: ClientRecord {
-                id: event.client,
-                address: c_string(&event.address, usize::MAX),
-                port: event.port,
-                name: c_string(&event.name, NAME_SHOWN),
-                requests: event.requests,
-                same: event.by_command,
+            took: Duration::new(event.took.secs, event.took.nanos),
+            command: (&event.command).into(),
+            reply: (&event.reply).into(),
+            client: (&event.client).into(),
+            server: ServerRecord {
+                requests: event.server.requests,
+                connections: event.server.connections,
+                clients: event.server.clients,
+                hits: event.server.hits,
+                misses: event.server.misses,
+                entries: event.server.entries,
             },
-            entries: event.entries,
-            entry,
+            entry: (event.entry.found != 0).then(|| (&event.entry).into()),
         }
     }
+}
+
+impl From<&types::command> for CommandRecord {
+    fn from(command: &types::command) -> Self {
+        Self {
+            variant: word(&command.variant),
+            key: text(&command.key),
+            keys: (command.has_keys != 0).then_some(command.keys),
+            value: text(&command.value),
+            must_exist: (command.has_condition != 0).then_some(command.must_exist != 0),
+            ttl: duration(&command.ttl),
+            text: text(&command.text),
+        }
+    }
+}
+
+impl From<&types::reply> for ReplyRecord {
+    fn from(reply: &types::reply) -> Self {
+        let variant = word(&reply.variant);
+        Self {
+            text: text(&reply.text),
+            integer: (variant == "Integer").then_some(reply.integer),
+            elements: (variant == "Array").then_some(reply.elements),
+            variant,
+        }
+    }
+}
+
+impl From<&types::client> for ClientRecord {
+    fn from(client: &types::client) -> Self {
+        let [a, b, c, d, ..] = client.address;
+        let address = if client.is_v6 != 0 {
+            IpAddr::from(client.address)
+        } else {
+            IpAddr::from([a, b, c, d])
+        };
+        Self {
+            id: client.id,
+            peer: SocketAddr::new(address, client.port),
+            name: text(&client.name),
+            requests: client.requests,
+            errors: client.errors,
+            last: duration(&client.last),
+            slowest: Duration::new(client.slowest.secs, client.slowest.nanos),
+        }
+    }
+}
+
+impl From<&types::value_of_key> for EntryRecord {
+    fn from(entry: &types::value_of_key) -> Self {
+        let number = entry.number.to_string();
+        let is_integer = entry.is_integer != 0;
+        let value = if is_integer {
+            number.as_bytes()
+        } else {
+            &entry.text.start
+        };
+        Self {
+            key: Text::start(&entry.key.start, entry.key.len),
+            is_integer,
+            hits: entry.hits,
+            expires_ms: entry.expires_ms,
+            value: Text::start(value, entry.len.into()),
+        }
+    }
+}
+
+fn text(text: &types::text) -> Option<Text> {
+    (text.there != 0).then(|| Text::start(&text.start, text.len))
+}
+
+fn duration(duration: &types::duration) -> Option<Duration> {
+    (duration.there != 0).then(|| Duration::new(duration.secs, duration.nanos))
+}
+
+/// A C string.
+fn word(bytes: &[u8]) -> String {
+    let bytes = bytes.split(|byte| *byte == 0).next();
+    String::from_utf8_lossy(bytes.unwrap_or_default()).into_owned()
 }

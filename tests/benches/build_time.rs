@@ -43,9 +43,9 @@ const PLAIN: [(&str, &str, &str); 8] = [
     ),
     (
         "src/trace.rs",
-        "        let attached =
-            Uprobe::function(cache::trace_point()).attach(&skel.progs.on_request_done)?;",
-        "        let _ = cache::trace_point();
+        "        let trace_point = Uprobe::function(request_done as *const ());
+        let attached = trace_point.attach(&skel.progs.on_request_done)?;",
+        "        let _ = request_done as *const ();
         let attached = skel.progs.on_request_done.attach_uprobe(false, -1, \"/proc/self/exe\", 0)?;",
     ),
     (
@@ -66,8 +66,17 @@ const PLAIN: [(&str, &str, &str); 8] = [
     ),
 ];
 
+/// Files with types that are traceable in ours.
+const ANNOTATED: [&str; 5] = [
+    "src/command.rs",
+    "src/connection.rs",
+    "src/reply.rs",
+    "src/request.rs",
+    "src/shared.rs",
+];
+
 const PLAIN_BUILD_RS: &str = r#"fn main() {
-    cc::Build::new().files(["src/lru.c", "src/request.c"]).compile("cache");
+    cc::Build::new().file("src/lru.c").compile("cache");
     let out = std::path::PathBuf::from(std::env::var_os("OUT_DIR").unwrap());
     libbpf_cargo::SkeletonBuilder::new()
         .source("src/bpf/trace.bpf.c")
@@ -90,7 +99,11 @@ fn main() {
         &plain.join("example-app/include"),
     );
     let example = plain.join("example-app");
-    for (file, from, to) in PLAIN {
+    let without = ["use core_runtime::bpf_traceable;\n", "#[bpf_traceable]\n"];
+    let annotations = ANNOTATED
+        .into_iter()
+        .flat_map(|file| without.map(|line| (file, line, "")));
+    for (file, from, to) in PLAIN.into_iter().chain(annotations) {
         let path = example.join(file);
         let text = fs::read_to_string(&path).unwrap();
         assert!(text.contains(from), "{file} has changed: {from}");

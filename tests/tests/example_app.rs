@@ -12,6 +12,7 @@ use std::{
     os::unix::fs::PermissionsExt as _,
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
+    sync::OnceLock,
     thread,
     time::{Duration, Instant},
 };
@@ -19,16 +20,33 @@ use std::{
 use tempfile::{NamedTempFile, TempDir};
 
 /// Builds the server, in the target directory of this test, and gives the program.
-fn build(profile: &str) -> PathBuf {
+fn build(options: &[&str], directory: &str) -> PathBuf {
     let built = Command::new(env!("CARGO"))
-        .args(["build", "--package", "example-app", "--profile", profile])
+        .args(["build", "--package", "example-app"])
+        .args(options)
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .env("CARGO_TARGET_DIR", target_dir())
         .output()
         .unwrap();
     assert!(built.status.success(), "{}", text(&built.stderr));
-    let dir = if profile == "dev" { "debug" } else { profile };
-    target_dir().join(dir).join("example-app")
+    target_dir().join(directory).join("example-app")
+}
+
+fn debug() -> PathBuf {
+    build(&[], "debug")
+}
+
+/// What ships: optimised as a whole, no symbols. Built once, by the first test that wants it.
+fn release() -> &'static Path {
+    static RELEASE: OnceLock<PathBuf> = OnceLock::new();
+    RELEASE.get_or_init(|| {
+        let settings = [
+            "--release",
+            "--config=profile.release.lto='fat'",
+            "--config=profile.release.strip='symbols'",
+        ];
+        build(&settings, "release")
+    })
 }
 
 /// `target`, of `target/debug/deps/example_app-...`.
@@ -176,13 +194,27 @@ fn assert_demo_passes(ran: &Output) {
         .skip(header + 1)
         .take_while(|row| !row.is_empty())
         .collect();
-    assert_eq!(rows.len(), 24, "{stdout}");
+    assert_eq!(rows.len(), 39, "{stdout}");
     for row in rows {
-        let counts: Vec<&str> = row[70..].split_whitespace().take(2).collect();
+        let counts: Vec<&str> = row[60..].split_whitespace().take(2).collect();
         assert!(counts[0] == counts[1] && counts[0] != "0", "{row}");
     }
     for command in [
-        "PING", "ECHO", "SET", "GET", "DEL", "EXISTS", "INCR", "DBSIZE", "INFO", "COMMAND",
+        "Ping",
+        "Echo",
+        "Set",
+        "Get",
+        "Del",
+        "Exists",
+        "Incr",
+        "DbSize",
+        "Info",
+        "CountCommands",
+        "ConfigGet",
+        "ClientSetName",
+        "ClientGetName",
+        "Quit",
+        "Invalid",
     ] {
         assert!(
             stdout.contains(&format!(" {command} ")),
@@ -193,12 +225,12 @@ fn assert_demo_passes(ran: &Output) {
 
 #[test]
 fn demo_matches_every_value() {
-    assert_demo_passes(&demo(&build("dev")));
+    assert_demo_passes(&demo(&debug()));
 }
 
 #[test]
 fn redis_cli_drives_the_server() {
-    let server = Server::start(&build("dev"), &[]);
+    let server = Server::start(&debug(), &[]);
     for (words, reply) in [
         (&["PING"][..], "PONG"),
         (&["ECHO", "two words"], "two words"),
@@ -267,18 +299,19 @@ fn account(server: Server) -> (String, u64) {
 
 #[test]
 fn a_benchmark_is_traced_and_accounted_for() {
-    let (stdout, lost) = account(Server::start(&build("dev"), &["--trace"]));
-    let read = r#" GET "key:__rand_int__" -> hit text "VXK" read "#;
-    assert!(stdout.contains(read), "what BPF read");
-    assert!(lost < 200_000);
+    for program in [&*debug(), release()] {
+        let (stdout, lost) = account(Server::start(program, &["--trace"]));
+        let read = r#" Get "key:__rand_int__" -> Bulk "VXK" in "#;
+        assert!(stdout.contains(read), "what BPF read of Rust's structs");
+        let read = r#" | text "VXK" read "#;
+        assert!(stdout.contains(read), "what BPF read of C's structs");
+        assert!(lost < 200_000);
+    }
 }
 
 #[test]
 fn events_that_a_small_buffer_loses_are_counted() {
-    let (_, lost) = account(Server::start(
-        &build("dev"),
-        &["--trace", "--trace-buffer", "4"],
-    ));
+    let (_, lost) = account(Server::start(&debug(), &["--trace", "--trace-buffer", "4"]));
     assert!(lost > 0, "a page took a benchmark");
 }
 
@@ -313,7 +346,7 @@ impl Copy {
 
 #[test]
 fn without_privilege_it_says_what_is_missing() {
-    let copy = Copy::of(&build("dev"));
+    let copy = Copy::of(&debug());
     for args in [&["demo"][..], &["serve", "--port", "0", "--trace"]] {
         let ran = copy.run_as_nobody(args);
         let (stdout, stderr) = (text(&ran.stdout), text(&ran.stderr));
@@ -335,7 +368,7 @@ fn without_privilege_it_says_what_is_missing() {
 /// The advice that it gives without them is good.
 #[test]
 fn the_capabilities_that_it_names_are_enough() {
-    let copy = Copy::of(&build("dev"));
+    let copy = Copy::of(&debug());
     let granted = Command::new("setcap")
         .arg("cap_bpf,cap_perfmon+ep")
         .arg(copy.program())
@@ -345,41 +378,35 @@ fn the_capabilities_that_it_names_are_enough() {
     assert_demo_passes(&copy.run_as_nobody(&["demo"]));
 }
 
-/// What ships: optimised, no symbols. The types are still in it, for itself and for bpftool.
+/// The types are still in what ships, for itself and for bpftool.
 #[test]
 fn stripped_release_traces_itself() {
-    let dir = TempDir::new().unwrap();
-    let program = dir.path().join("example-app");
-    fs::copy(build("release"), &program).unwrap();
-    let stripped = Command::new("strip")
-        .arg("-s")
-        .arg(&program)
-        .status()
-        .unwrap();
-    assert!(stripped.success());
+    let program = release();
     let sections = Command::new("readelf")
         .arg("-SW")
-        .arg(&program)
+        .arg(program)
         .output()
         .unwrap();
     assert!(!text(&sections.stdout).contains(".symtab"));
 
-    assert_demo_passes(&demo(&program));
+    assert_demo_passes(&demo(program));
 
     let dump = tool("bpftool")
         .args(["btf", "dump", "file"])
-        .arg(&program)
+        .arg(program)
         .args(["format", "c"])
         .output()
         .unwrap();
     let types = text(&dump.stdout);
     assert!(dump.status.success(), "{}", text(&dump.stderr));
     for name in [
-        "struct request {",
-        "struct client {",
         "struct cache {",
         "struct entry {",
-        "enum command {",
+        "struct Connection {",
+        "struct Request {",
+        "struct Shared {",
+        "union Command {",
+        "union Reply {",
     ] {
         assert!(types.contains(name), "no {name} in {types}");
     }

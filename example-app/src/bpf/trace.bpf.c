@@ -1,32 +1,67 @@
-/* Reads a request, and what hangs on it, when the server is done with it. */
+/* Reads a request and all that hangs on it, in Rust and in C, when the server is done with it. */
 #include "traceable.bpf.h"
+
+struct text {
+	__u64 len;
+	__u8 start[32];
+	__u8 there;
+};
+
+struct duration {
+	__u64 secs;
+	__u32 nanos;
+	__u8 there;
+};
+
+struct command {
+	__u8 variant[24];
+	struct text key, value, text;
+	struct duration ttl;
+	__u64 keys;
+	__u8 has_keys, has_condition, must_exist;
+};
+
+struct reply {
+	__u8 variant[8];
+	struct text text;
+	__s64 integer;
+	__u64 elements;
+};
+
+struct client {
+	__u64 id;
+	__u8 address[16];
+	__u16 port;
+	__u8 is_v6;
+	struct text name;
+	__u64 requests;
+	__u32 errors;
+	struct duration last, slowest;
+};
+
+struct server {
+	__u64 requests, connections, clients;
+	__u64 hits, misses;
+	__u32 entries;
+};
+
+struct value_of_key {
+	struct text key, text;
+	__s64 number;
+	__u64 expires_ms;
+	__u32 hits, len;
+	__u8 found, is_integer;
+};
 
 struct event {
 	__u64 id;
-	__s64 result;
-	__u64 client;
-	__u64 requests;
-	__u64 key_len;
-	__u64 expires_ms;
-	__s64 number;
-	__u32 command;
-	__s32 outcome;
-	__u32 condition;
-	__u32 args;
-	__u32 by_command;
-	__u32 entries;
-	__u32 hits;
-	__u32 value_len;
-	__u16 port;
-	__u8 typed;
-	__u8 pipelined;
-	__u8 found;
-	__u8 integer;
-	__u8 key[32];
-	__u8 address[48];
-	__u8 name[16];
-	__u8 entry_key[32];
-	__u8 text[32];
+	__u8 typed, pipelined;
+	struct duration took;
+	struct command command;
+	struct reply reply;
+	struct client client;
+	struct server server;
+	struct value_of_key entry;
 };
 
 struct event event_type; /* never used: for the skeleton to have the type */
@@ -45,47 +80,158 @@ static void check(long result)
 		__sync_fetch_and_add(&failed, 1);
 }
 
-static void read_bytes(__u8 *to, __u32 room, const void *from, __u64 len)
+static void read_bytes(struct text *to, const void *from, __u64 len)
 {
-	if (len > room)
-		len = room;
-	check(bpf_probe_read_user(to, len, from));
+	__u32 room = sizeof(to->start);
+
+	to->there = true;
+	to->len = len;
+	check(bpf_probe_read_user(to->start, len < room ? len : room, from));
 }
 
-static void read_client(struct event *event, const struct client *client)
+/* The start of a String, &str, Vec<u8> or &[u8]. */
+#define read_text(to, value, field) \
+	read_bytes(to, core_read_ptr(value, field.ptr), core_read(value, field.len))
+
+#define read_duration(to, value, field) ({		\
+	(to)->there = true;				\
+	(to)->secs = core_read(value, field.secs);	\
+	(to)->nanos = core_read(value, field.nanos);	\
+})
+
+/* Whether an enum is of this variant, whose name is noted then. */
+#define is(to, value, type, name)							\
+	(core_variant_is(value, type, name) &&						\
+	 (__builtin_memcpy((to)->variant, #name, sizeof(#name)), true))
+
+static void read_set(struct command *to, const union Command *command)
 {
-	event->client = core_read(client, id);
-	event->requests = core_read(client, stats.requests);
-	event->by_command = core_read_elem(client, stats.by_command, event->command);
-	event->port = core_read(client, peer.port);
-	check(core_read_str(event->address, sizeof(event->address), client, peer.address));
-	if (core_read_ptr(client, name))
-		check(core_read_str(event->name, sizeof(event->name), client, name));
+	__u64 present = bpf_core_enum_value(enum Condition, Condition_Present);
+
+	read_text(&to->key, command, Set.key);
+	read_text(&to->value, command, Set.value);
+	if (core_variant_is(&command->Set.ttl, Option_Duration, Some))
+		read_duration(&to->ttl, command, Set.ttl.Some.__0);
+	if (core_variant_is(&command->Set.condition, Option_Condition, Some)) {
+		to->has_condition = true;
+		to->must_exist = core_read(command, Set.condition.Some.__0) == present;
+	}
 }
 
-static void read_entry(struct event *event, const struct entry *entry)
+/* How many keys there are, and the first of them. */
+static void read_keys(struct command *to, const struct Vec_slice_u8 *keys)
+{
+	const struct slice_u8 *first = core_read_ptr(keys, ptr);
+
+	to->has_keys = true;
+	to->keys = core_read(keys, len);
+	if (to->keys)
+		read_bytes(&to->key, core_read_ptr(first, ptr), core_read(first, len));
+}
+
+static void read_command(struct command *to, const union Command *command)
+{
+#define variant(name) is(to, command, Command, name)
+	if (variant(Get))
+		read_text(&to->key, command, Get.key);
+	else if (variant(Set))
+		read_set(to, command);
+	else if (variant(Incr))
+		read_text(&to->key, command, Incr.key);
+	else if (variant(Del))
+		read_keys(to, &command->Del.keys);
+	else if (variant(Exists))
+		read_keys(to, &command->Exists.keys);
+	else if (variant(Echo))
+		read_text(&to->text, command, Echo.message);
+	else if (variant(Ping)) {
+		if (core_variant_is(&command->Ping.message, Option_slice_u8, Some))
+			read_text(&to->text, command, Ping.message.Some.__0);
+	} else if (variant(ClientSetName))
+		read_text(&to->text, command, ClientSetName.name);
+	else if (variant(Invalid))
+		read_text(&to->text, command, Invalid.error);
+	else
+		(void)(variant(DbSize) || variant(Info) || variant(ListCommands) ||
+		       variant(CountCommands) || variant(DescribeCommands) || variant(ConfigGet) ||
+		       variant(ClientGetName) || variant(ClientId) || variant(ClientInfo) ||
+		       variant(Quit));
+#undef variant
+}
+
+static void read_reply(struct reply *to, const union Reply *reply)
+{
+#define variant(name) is(to, reply, Reply, name)
+	if (variant(Simple))
+		read_text(&to->text, reply, Simple.__0);
+	else if (variant(Bulk))
+		read_text(&to->text, reply, Bulk.__0);
+	else if (variant(Error))
+		read_text(&to->text, reply, Error.__0);
+	else if (variant(Integer))
+		to->integer = core_read(reply, Integer.__0);
+	else if (variant(Array))
+		to->elements = core_read(reply, Array.__0.len);
+	else
+		(void)variant(Nil);
+#undef variant
+}
+
+static void read_client(struct client *to, const struct Connection *connection)
+{
+	to->id = core_read(connection, id);
+	if (core_variant_is(&connection->peer, SocketAddr, V4)) {
+		to->port = core_read(connection, peer.V4.__0.port);
+		check(core_read_bytes(to->address, 4, connection, peer.V4.__0.ip.octets));
+	} else {
+		to->is_v6 = true;
+		to->port = core_read(connection, peer.V6.__0.port);
+		check(core_read_bytes(to->address, 16, connection, peer.V6.__0.ip.octets));
+	}
+	if (core_variant_is(&connection->name, Option_String, Some))
+		read_text(&to->name, connection, name.Some.__0);
+	to->requests = core_read(connection, stats.requests);
+	to->errors = core_read(connection, stats.errors);
+	if (core_variant_is(&connection->stats.last, Option_Duration, Some))
+		read_duration(&to->last, connection, stats.last.Some.__0);
+	read_duration(&to->slowest, connection, stats.slowest);
+}
+
+static void read_server(struct server *to, const struct Shared *shared)
+{
+	const struct cache *cache = (struct cache *)core_read_ptr(shared, cache.c);
+
+	to->requests = core_read(shared, requests);
+	to->connections = core_read(shared, connections);
+	to->clients = core_read(shared, clients.len);
+	to->hits = core_read(cache, stats.hits);
+	to->misses = core_read(cache, stats.misses);
+	to->entries = core_read(cache, table.used);
+}
+
+static void read_entry(struct value_of_key *to, const struct entry *entry)
 {
 	__u64 integer = bpf_core_enum_value(enum encoding, ENCODING_INTEGER);
 
-	event->found = true;
-	event->expires_ms = core_read(entry, expires_ms);
-	event->hits = core_read(entry, value.hits);
-	event->value_len = core_read(entry, value.len);
-	event->integer = core_read(entry, value.encoding) == integer;
-	check(core_read_str(event->entry_key, sizeof(event->entry_key), entry, key));
-	if (event->integer)
-		event->number = core_read(entry, value.number);
+	to->found = true;
+	to->expires_ms = core_read(entry, expires_ms);
+	to->hits = core_read(entry, value.hits);
+	to->len = core_read(entry, value.len);
+	to->is_integer = core_read(entry, value.encoding) == integer;
+	read_bytes(&to->key, entry->key, core_read(entry, key_len));
+	if (to->is_integer)
+		to->number = core_read(entry, value.number);
 	else
-		read_bytes(event->text, sizeof(event->text), core_read_ptr(entry, value.text),
-			   event->value_len);
+		read_bytes(&to->text, core_read_ptr(entry, value.text), to->len);
 }
 
 SEC("uprobe")
-int BPF_UPROBE(on_request_done, const struct request *request)
+int BPF_UPROBE(on_request_done, const struct Request *request)
 {
 	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
-	struct cache *cache = core_read_ptr(request, cache);
-	struct bucket *bucket;
+	const struct Connection *connection = core_read_ptr(request, connection);
+	/* To Rust, C's structs are opaque, and have other names. */
+	const struct entry *entry = (struct entry *)core_read_ptr(request, entry);
 
 	if (!event) {
 		__sync_fetch_and_add(&lost, 1);
@@ -93,24 +239,16 @@ int BPF_UPROBE(on_request_done, const struct request *request)
 	}
 	__builtin_memset(event, 0, sizeof(*event));
 	check(core_read_into(&event->id, request, id));
-	event->command = core_read(request, command);
-	event->outcome = core_read(request, outcome);
-	event->condition = core_read(request, condition);
-	event->result = core_read(request, result);
 	event->typed = core_read(request, typed);
 	event->pipelined = core_read(request, pipelined);
-	event->args = core_read(request, args);
-	event->key_len = core_read(request, key.len);
-	if (event->args)
-		read_bytes(event->key, sizeof(event->key), core_read_ptr(request, key.data),
-			   event->key_len);
-	event->entries = core_read(cache, table.used);
-	read_client(event, core_read_ptr(request, client));
-	if (core_read_ptr(request, entry)) {
-		/* The server looked at it, so it stands first in its bucket. */
-		bucket = core_at(core_read_ptr(cache, table.buckets), core_read(request, bucket));
-		read_entry(event, core_read_ptr(bucket, first));
-	}
+	read_duration(&event->took, request, took);
+	read_command(&event->command, &request->command);
+	read_reply(&event->reply, &request->reply);
+	read_client(&event->client, connection);
+	/* The Arc points to its counts, the Mutex, and what that protects. */
+	read_server(&event->server, &core_read_ptr(connection, shared)->value.data);
+	if (entry)
+		read_entry(&event->entry, entry);
 	bpf_ringbuf_submit(event, 0);
 	return 0;
 }

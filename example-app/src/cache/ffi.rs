@@ -1,8 +1,8 @@
-//! `request.h` as Rust sees it: the opaque objects and the two plain structs at the border.
+//! `lru.h` as Rust sees it: two opaque objects, and two plain structs at the border.
 
 use std::{marker::PhantomData, slice};
 
-/// `struct slice`: bytes that live at least as long as `'a`.
+/// `struct slice`: bytes that somebody else owns.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Slice<'a> {
@@ -21,117 +21,34 @@ impl<'a> Slice<'a> {
     }
 
     pub(super) fn bytes(self) -> &'a [u8] {
-        if self.data.is_null() {
-            return &[];
-        }
-        // SAFETY: made from a Rust slice that lives for 'a, or by request_run(), whose text lives
-        // until the cache or the client changes: Cache::run() borrows both for that long.
+        // SAFETY: made from a Rust slice that lives for 'a, or by entry_text(), whose text is not
+        // NULL and lives as long as what it was called with: Entry::text() copies it before.
         unsafe { slice::from_raw_parts(self.data, self.len) }
     }
-}
-
-/// `enum command`
-#[expect(clippy::enum_variant_names, reason = "COMMAND is a command")]
-#[repr(u32)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) enum Command {
-    #[default]
-    Unknown,
-    Ping,
-    Echo,
-    Set,
-    Get,
-    Del,
-    Exists,
-    Incr,
-    DbSize,
-    Info,
-    Command,
-    Config,
-    Client,
-    Quit,
-}
-
-/// `enum outcome`
-#[repr(i32)]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
-    Rejected = -4,
-    NoRoom = -3,
-    Overflow = -2,
-    NotInteger = -1,
-    Done = 0,
-    Hit = 1,
-    Miss = 2,
-}
-
-/// `enum condition`
-#[repr(u32)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Condition {
-    #[default]
-    None,
-    Absent,
-    Present,
-}
-
-/// `struct call`
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Call<'a> {
-    pub(super) command: Command,
-    pub(super) condition: Condition,
-    pub(super) ttl_ms: u64,
-    pub(super) args: *const Slice<'a>,
-    pub(super) args_len: u32,
-    pub(super) rejected: bool,
-    pub(super) typed: bool,
-    pub(super) pipelined: bool,
-}
-
-/// `struct reply`
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Reply<'a> {
-    pub(super) outcome: Outcome,
-    pub(super) number: i64,
-    pub(super) text: Slice<'a>,
-}
-
-/// `struct cache`
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Cache {
-    opaque: [u8; 0],
-    not_send: PhantomData<*mut ()>,
-}
-
-/// `struct client`
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Client {
-    opaque: [u8; 0],
-    not_send: PhantomData<*mut ()>,
-}
-
-/// `struct request`
-#[repr(C)]
-#[derive(Debug)]
-pub(super) struct Request {
-    opaque: [u8; 0],
-    not_send: PhantomData<*mut ()>,
 }
 
 /// `struct stats`
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Stats {
-    pub(crate) requests: u64,
     pub(crate) hits: u64,
     pub(crate) misses: u64,
     pub(crate) evicted: u64,
     pub(crate) expired: u64,
 }
+
+/// `struct cache`
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Cache([u8; 0]);
+
+/// `struct entry`
+#[repr(C)]
+#[derive(Debug)]
+pub(crate) struct Entry([u8; 0]);
+
+/// `NUMBER_TEXT`
+pub(super) const NUMBER_TEXT: usize = 24;
 
 unsafe extern "C" {
     pub(super) safe fn cache_new(max_entries: u32, max_bytes: usize, seed: u32) -> *mut Cache;
@@ -142,14 +59,18 @@ unsafe extern "C" {
     pub(super) fn cache_stats(cache: *const Cache) -> Stats;
     pub(super) fn cache_sweep(cache: *mut Cache, buckets: u32);
 
-    pub(super) safe fn client_new(id: u64, address: Slice<'_>, port: u16) -> *mut Client;
-    pub(super) fn client_rename(client: *mut Client, name: Slice<'_>) -> bool;
-    pub(super) fn client_free(client: *mut Client);
-
-    pub(super) fn request_run<'a>(
+    pub(super) fn cache_find(cache: *mut Cache, key: Slice<'_>) -> *mut Entry;
+    pub(super) fn cache_get(cache: *mut Cache, key: Slice<'_>) -> *mut Entry;
+    pub(super) fn cache_set(
         cache: *mut Cache,
-        client: *mut Client,
-        call: *const Call<'_>,
-    ) -> Reply<'a>;
-    pub(super) fn request_done(request: *const Request);
+        key: Slice<'_>,
+        text: Slice<'_>,
+        expires_ms: u64,
+    ) -> *mut Entry;
+    pub(super) fn cache_set_number(cache: *mut Cache, entry: *mut Entry, number: i64);
+    pub(super) fn cache_delete(cache: *mut Cache, key: Slice<'_>) -> bool;
+
+    pub(super) fn entry_text<'a>(entry: *const Entry, room: &'a mut [u8; NUMBER_TEXT])
+    -> Slice<'a>;
+    pub(super) fn entry_number(entry: *const Entry, number: &mut i64) -> bool;
 }

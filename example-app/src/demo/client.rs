@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context as _, bail};
 
-use crate::resp::Writer;
+use crate::reply;
 
 /// A reply as text: strings as they are, integers and errors with their sign, `nil`; arrays as
 /// their elements.
@@ -31,14 +31,13 @@ impl Client {
 
     /// Sends commands in one go and waits for all replies.
     pub(crate) fn pipeline(&mut self, commands: &[&[&str]]) -> anyhow::Result<Vec<Reply>> {
-        let mut writer = Writer::default();
+        let mut bytes = Vec::new();
         for words in commands {
-            writer.array(words.len());
-            for word in *words {
-                writer.bulk(word.as_bytes());
-            }
+            // Commands are written as replies are.
+            let words = words.iter().map(|word| reply::Reply::bulk(*word));
+            reply::Reply::Array(words.collect()).write(&mut bytes);
         }
-        self.stream.get_mut().write_all(&writer.bytes)?;
+        self.stream.get_mut().write_all(&bytes)?;
         commands.iter().map(|_| self.reply()).collect()
     }
 

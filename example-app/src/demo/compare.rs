@@ -79,7 +79,7 @@ impl Comparison {
 impl Field {
     /// Whether it is worth to be the example.
     fn says_something(&self) -> bool {
-        let dull = ["", "0", "false", "none", "NULL"];
+        let dull = ["\"\"", "0", "false"];
         self.value
             .as_deref()
             .is_some_and(|value| !dull.contains(&value))
@@ -101,8 +101,8 @@ impl fmt::Display for Comparison {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{:<40} {:<28} {:>8} {:>8}  example",
-            "what BPF read of the request", "kind", "compared", "matched"
+            "{:<34} {:<24} {:>8} {:>8}  example",
+            "what BPF read", "type", "compared", "matched"
         )?;
         for Row {
             field,
@@ -113,8 +113,8 @@ impl fmt::Display for Comparison {
             let example = field.value.as_deref().unwrap_or_default();
             writeln!(
                 f,
-                "{:<40} {:<28} {compared:>8} {matched:>8}  {example}",
-                field.path, field.kind
+                "{:<34} {:<24} {compared:>8} {matched:>8}  {example}",
+                field.path, field.ty
             )?;
         }
         if self.untraced > 0 {
@@ -133,13 +133,31 @@ impl fmt::Display for Comparison {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::record::EntryRecord;
+    use std::time::Duration;
+
+    use crate::record::{
+        ClientRecord, CommandRecord, EntryRecord, ReplyRecord, ServerRecord, Text,
+    };
 
     fn record(id: u64) -> Record {
         Record {
             id,
+            typed: false,
+            pipelined: false,
+            took: Duration::ZERO,
+            command: CommandRecord::default(),
+            reply: ReplyRecord::default(),
+            client: ClientRecord {
+                id: 1,
+                peer: ([127, 0, 0, 1], 6379).into(),
+                name: None,
+                requests: id,
+                errors: 0,
+                last: None,
+                slowest: Duration::ZERO,
+            },
+            server: ServerRecord::default(),
             entry: Some(EntryRecord::default()),
-            ..Record::default()
         }
     }
 
@@ -159,7 +177,9 @@ mod tests {
     #[test]
     fn every_difference_is_found() {
         let mut other_value = record(1);
-        other_value.client.port = 7;
+        other_value.client.peer.set_port(7);
+        let mut value_too_many = record(1);
+        value_too_many.client.name = Some(Text::default());
         let mut other_in_entry = record(1);
         other_in_entry.entry = Some(EntryRecord {
             hits: 1,
@@ -167,7 +187,13 @@ mod tests {
         });
         let mut no_entry = record(1);
         no_entry.entry = None;
-        for seen in [other_value, other_in_entry, no_entry, record(2)] {
+        for seen in [
+            other_value,
+            value_too_many,
+            other_in_entry,
+            no_entry,
+            record(2),
+        ] {
             let comparison = Comparison::new(&[record(1)], &[seen]);
             assert!(!comparison.passed(), "{comparison:?}");
             assert!(

@@ -134,18 +134,3 @@ fn noise_never_panics() {
         }
     }
 }
-
-#[test]
-fn replies_are_written_as_the_protocol_says() {
-    let mut out = Writer::default();
-    out.simple("OK");
-    out.error("ERR no");
-    out.integer(-7);
-    out.bulk(b"a\r\nb");
-    out.nil();
-    out.array(2);
-    assert_eq!(
-        out.bytes.escape_ascii().to_string(),
-        r"+OK\r\n-ERR no\r\n:-7\r\n$4\r\na\r\nb\r\n$-1\r\n*2\r\n"
-    );
-}

@@ -81,6 +81,59 @@ fn quit_and_broken_protocol_close_the_connection() {
 }
 
 #[test]
+fn set_honours_its_condition() {
+    let server = Running::start();
+    let input = b"SET k 1 XX\r\nSET k 2 NX\r\nSET k 3 NX\r\nGET k\r\nSET k 4 XX\r\nGET k\r\n";
+    assert_eq!(
+        exchange(server.connect(), input),
+        r"$-1\r\n+OK\r\n$-1\r\n$1\r\n2\r\n+OK\r\n$1\r\n4\r\n"
+    );
+    server.stop();
+}
+
+#[test]
+fn a_client_hears_of_itself() {
+    let server = Running::start();
+    let stream = server.connect();
+    let address = stream.local_addr().unwrap();
+    let input = b"CLIENT SETNAME me\r\nCLIENT GETNAME\r\nCLIENT ID\r\nNONSENSE\r\nCLIENT INFO\r\n";
+    let output = exchange(stream, input);
+    let expected = format!("id=1 addr={address} name=me tot-cmds=5 errors=1 last-us=");
+    assert!(
+        output.starts_with(r"+OK\r\n$2\r\nme\r\n:1\r\n-ERR"),
+        "{output}"
+    );
+    assert!(output.contains(&expected), "{output}");
+    server.stop();
+}
+
+/// The state is shared by threads: what two clients do at once is done twice.
+#[test]
+fn clients_at_the_same_time_count_together() {
+    let server = Running::start();
+    let stream = || server.connect();
+    thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| exchange(stream(), "INCR n\r\n".repeat(1000).as_bytes()));
+        }
+    });
+    assert_eq!(exchange(stream(), b"GET n\r\n"), r"$4\r\n8000\r\n");
+    assert_eq!(server.stop(), 8001);
+}
+
+/// Clients that are idle do not keep it from stopping.
+#[test]
+fn it_stops_while_clients_are_connected() {
+    let server = Running::start();
+    let mut idle = server.connect();
+    idle.write_all(b"PING\r\n").unwrap();
+    let mut reply = [0; 7];
+    idle.read_exact(&mut reply).unwrap();
+    assert_eq!(server.stop(), 1);
+    assert_eq!(idle.read(&mut reply).unwrap(), 0);
+}
+
+#[test]
 fn commands_may_arrive_byte_by_byte() {
     let server = Running::start();
     let mut stream = server.connect();
