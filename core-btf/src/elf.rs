@@ -29,7 +29,7 @@ pub struct Section<'a> {
     /// Bytes; none for a section without bytes in the file.
     pub data: &'a [u8],
     /// Where the bytes are in the file.
-    pub(crate) offset: u64,
+    pub offset: u64,
     kind: u32,
     flags: u64,
     link: u32,

@@ -12,27 +12,36 @@
 //! | [`object`] | [`BpfObject`]: local types, functions and relocations of a BPF object |
 //! | [`relo`] | every CO-RE relocation decided as libbpf would decide it, and checked |
 //! | [`merge`] | full merge, and the minimal merge for one object |
-//! | [`dedup`](mod@dedup) | merges types that are the same |
-//! | [`c`] | prints BTF as a C header |
-//! | [`tag`] | gives `typedef struct {..} foo_t;` a tag, so that CO-RE can name it |
 //! | [`model`] | the types themselves, one Rust type per BTF kind |
-//! | `dwarf` (feature) | DWARF of an object, archive or program to BTF |
-//! | `embed` (feature `cli`) | puts BTF into a linked ELF file |
-//! | `glob` (feature `dwarf`) | names with wildcards |
-//! | [`rust`] | how Rust types are named and what they look like |
 //! | [`layout`] | what the program says of its own roots, and the proof that embedded BTF agrees |
+//!
+//! The feature `make` adds what makes BTF and headers, which a program that only loads BPF objects
+//! does without:
+//!
+//! | module | what it does |
+//! | --- | --- |
+//! | `c` | prints BTF as a C header |
+//! | `dedup` | merges types that are the same |
+//! | `rust` | how Rust types are named and what they look like |
+//! | `tag` | gives `typedef struct {..} foo_t;` a tag, so that CO-RE can name it |
+//! | `dwarf` (feature `dwarf`) | DWARF of an object, archive or program to BTF |
+//! | `glob` (feature `dwarf`) | names with wildcards |
+//! | `embed` (feature `cli`) | puts BTF into a linked ELF file |
 //!
 //! Readers work on [`Btf`], makers fill a [`BtfBuf`]; [`BtfBuf::encode`] and [`Btf::parse`] lead
 //! from one to the other.
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "make")]
 pub mod c;
+#[cfg(feature = "make")]
 pub mod dedup;
 #[cfg(feature = "dwarf")]
 pub mod dwarf;
 pub mod elf;
 #[cfg(feature = "cli")]
 pub mod embed;
+#[cfg(feature = "make")]
 mod enum_sign;
 pub mod error;
 mod ext;
@@ -44,14 +53,19 @@ pub mod model;
 pub mod object;
 pub mod read;
 pub mod relo;
+#[cfg(feature = "make")]
 pub mod rust;
 mod strings;
+#[cfg(feature = "make")]
 mod subset;
+#[cfg(feature = "make")]
 pub mod tag;
+#[cfg(feature = "make")]
 #[cfg(test)]
 mod test_types;
 pub mod write;
 
+#[cfg(feature = "make")]
 pub use enum_sign::mark_signed_enums;
 #[cfg(test)]
 mod testing;

@@ -10,7 +10,7 @@ use crate::read::{Btf, Endian};
 pub const APP_TAG: &str = "core:app";
 
 /// Is in the name of an enumerator that the generated header repeats in each of its enums, which C
-/// gives no tags: the flavor, or its beginning, that [`enum_mark`](crate::c::enum_mark) makes of [`APP_TAG`].
+/// gives no tags: the flavor, or its beginning, that `c::enum_mark` makes of [`APP_TAG`].
 pub const APP_MARK: &str = "___core_app";
 
 /// Whether an enumerator is such a repetition.

@@ -647,6 +647,7 @@ impl<'a> TypeRef<'a> {
     }
 
     /// Where the type starts in the blob, in bytes.
+    #[cfg(feature = "make")]
     pub(crate) const fn offset(&self) -> usize {
         self.offset
     }

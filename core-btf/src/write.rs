@@ -130,11 +130,13 @@ impl BtfBuf {
     }
 
     /// Takes the types out, to be changed and given back by [`BtfBuf::put_types`].
+    #[cfg(feature = "make")]
     pub(crate) fn take_types(&mut self) -> Vec<Type> {
         std::mem::take(&mut self.types)
     }
 
     /// Puts types in the place of those there were.
+    #[cfg(feature = "make")]
     pub(crate) fn put_types(&mut self, types: Vec<Type>) {
         self.types = types;
     }

@@ -49,7 +49,8 @@ pub(crate) fn compile(
     let compiler = build.try_get_compiler().map_err(Error::Cc)?;
     if !compiler.is_like_msvc() {
         // `Build::debug` would also turn frame pointers on, and change what the profile builds.
-        build.flag("-g2").flag("-MD");
+        // Uncompressed, whatever the compiler's default: the objects do not outlive the build.
+        build.flag("-g2").flag("-gz=none").flag("-MD");
     }
     if compiler.is_like_clang() && !compiler.is_like_msvc() {
         // Else types that are defined in one object and used in another may be declared only.

@@ -8,11 +8,12 @@ use std::time::{Duration, SystemTime};
 
 use scratch::{Scratch, error_of, output_of};
 
+/// Its C compiler is one that compresses debug information unless told otherwise.
 fn traced_crate() -> Scratch {
     let scratch = Scratch::with_build(
         "rebuild",
         "core_build::Builder::new()\n        \
-         .c(cc::Build::new().file(\"src/part.c\"))\n        \
+         .c(cc::Build::new().file(\"src/part.c\").flag(\"-gz=zlib\"))\n        \
          .bpf(\"src/bpf/one.bpf.c\")\n        \
          .bpf(\"src/bpf/two.bpf.c\")\n        \
          .build()",

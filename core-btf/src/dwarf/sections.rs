@@ -209,6 +209,12 @@ fn read<'a>(section: &impl object::ObjectSection<'a>) -> Result<Cow<'a, [u8]>, E
             limit,
         });
     }
+    if data.format != object::CompressionFormat::None && !cfg!(feature = "compressed") {
+        return Err(Error::Object {
+            what: name(),
+            problem: "is compressed, which core-btf reads with its feature `compressed`".to_owned(),
+        });
+    }
     data.decompress().map_err(|error| broken(&name(), &error))
 }
 

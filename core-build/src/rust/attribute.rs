@@ -6,7 +6,7 @@ use syn::punctuated::Punctuated;
 use syn::{Attribute, Expr, ExprLit, Lit, Meta, Token, Type};
 
 /// The arguments of `#[bpf_traceable(..)]`.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Traceable {
     /// `name = ".."`
     pub(crate) name: Option<String>,
@@ -15,7 +15,7 @@ pub(crate) struct Traceable {
 }
 
 /// The arguments of `#[bpf(..)]` on a field.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Field {
     /// `skip`
     pub(crate) skip: bool,

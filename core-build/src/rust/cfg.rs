@@ -8,7 +8,7 @@ use syn::{Attribute, Expr, ExprLit, Fields, FieldsNamed, Item, Lit, Meta, Token}
 /// The configuration of the crate being built.
 ///
 /// Shapes: option name to its values; an option without values has an empty list.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Cfg {
     options: BTreeMap<String, Vec<String>>,
     /// Whether any feature may be on or off, so that what depends on one is there.
@@ -206,6 +206,7 @@ fn text(value: &Expr) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use quote::quote;
     use syn::parse_quote;
 
     fn cfg() -> Cfg {
@@ -239,11 +240,8 @@ mod tests {
             (parse_quote!(#[doc = "no condition"]), true),
         ];
         for (attr, expected) in cases {
-            assert_eq!(
-                cfg().allows(std::slice::from_ref(&attr)),
-                expected,
-                "{attr:?}"
-            );
+            let allows = cfg().allows(std::slice::from_ref(&attr));
+            assert_eq!(allows, expected, "{}", quote!(#attr));
         }
     }
 

@@ -48,7 +48,7 @@ pub(crate) fn declare(
 }
 
 /// Size and alignment, in bytes.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 struct Layout {
     size: u32,
     align: u32,

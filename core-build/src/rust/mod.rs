@@ -36,7 +36,6 @@ use source::Source;
 pub(crate) use tags::complete as complete_tags;
 
 /// What the source of a crate gives to the header.
-#[derive(Debug)]
 pub(crate) struct Declared {
     /// Declarations of the annotated types and of all they lead to.
     pub(crate) types: BtfBuf,

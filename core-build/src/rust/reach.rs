@@ -15,7 +15,7 @@ use super::resolve::{Env, Scope, environment, generics};
 use super::source::{Definition, Source, TypeDefinition, plain};
 
 /// What the annotated types lead to.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Reached {
     /// The annotated types and their names in C.
     pub(crate) roots: Vec<(Type, String)>,
@@ -26,7 +26,6 @@ pub(crate) struct Reached {
 }
 
 /// What a type consists of.
-#[derive(Debug)]
 pub(crate) enum Body {
     /// What its view says.
     View,
@@ -43,14 +42,12 @@ pub(crate) enum Body {
 }
 
 /// A member of one of the crate's types.
-#[derive(Debug)]
 pub(crate) struct Member {
     pub(crate) name: String,
     pub(crate) ty: MemberType,
 }
 
 /// What a member is.
-#[derive(Debug)]
 pub(crate) enum MemberType {
     Type(Type),
     /// As `#[bpf(c = "..")]` spells it.

@@ -15,7 +15,7 @@ const MAX_STEPS: usize = 64;
 pub(crate) type Env = BTreeMap<String, Arg>;
 
 /// Where a spelling stands: its module and the generic arguments in force.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Scope<'s> {
     pub(crate) module: &'s [String],
     pub(crate) env: &'s Env,

@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 const ATTRIBUTE: &str = "bpf_traceable";
 
 /// The source of a crate.
-#[derive(Debug)]
 pub(crate) struct Source {
     /// Name of the crate, as paths have it.
     pub(crate) name: String,
@@ -24,7 +23,7 @@ pub(crate) struct Source {
 }
 
 /// What a module, or the body of a function, says about types.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Module {
     /// Definitions by name.
     pub(crate) definitions: BTreeMap<String, Definition>,
@@ -37,7 +36,7 @@ pub(crate) struct Module {
 }
 
 /// What a name stands for.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) enum Definition {
     /// A struct, enum or union.
     Type(Box<TypeDefinition>),
@@ -48,7 +47,7 @@ pub(crate) enum Definition {
 }
 
 /// A struct, enum or union.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct TypeDefinition {
     pub(crate) item: Item,
     /// `#[bpf_traceable]` with its arguments, where the type has it.
