@@ -259,11 +259,8 @@ mod tests {
         ];
         let cfg = cfg().with_any_features();
         for (attr, expected) in cases {
-            assert_eq!(
-                cfg.allows(std::slice::from_ref(&attr)),
-                expected,
-                "{attr:?}"
-            );
+            let allows = cfg.allows(std::slice::from_ref(&attr));
+            assert_eq!(allows, expected, "{}", quote!(#attr));
         }
     }
 
