@@ -62,9 +62,10 @@ pub(crate) fn reach(source: &Source) -> Reached {
     let mut todo: Vec<Type> = Vec::new();
     for (module, contents) in &source.modules {
         for (name, definition) in &contents.definitions {
-            if let Definition::Type(definition) = definition
-                && let Some(attribute) = &definition.attribute
-            {
+            let Definition::Type(definition) = definition else {
+                continue;
+            };
+            for attribute in &definition.attributes {
                 let traceable = Traceable::parse(attribute);
                 for root in roots(source, module, name, &traceable, &mut out.warnings) {
                     todo.push(root.0.clone());

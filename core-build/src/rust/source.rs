@@ -49,9 +49,10 @@ pub(crate) enum Definition {
 /// A struct, enum or union.
 #[derive(Clone)]
 pub(crate) struct TypeDefinition {
+    /// As rustc will see it: see [`Cfg::configure`].
     pub(crate) item: Item,
-    /// `#[bpf_traceable]` with its arguments, where the type has it.
-    pub(crate) attribute: Option<Meta>,
+    /// Every `#[bpf_traceable]` of the type, with its arguments.
+    pub(crate) attributes: Vec<Meta>,
     /// File and line, for messages.
     pub(crate) file: PathBuf,
     pub(crate) line: usize,
@@ -105,10 +106,13 @@ impl Reader<'_> {
             module,
         };
         // What does not parse is rustc's to report, in the right words and at the right place.
-        match syn::parse_file(&text) {
-            Ok(parsed) => self.items(&parsed.items, place),
-            Err(_) => Ok(()),
+        let Ok(mut parsed) = syn::parse_file(&text) else {
+            return Ok(());
+        };
+        if self.cfg.holds_for(&mut parsed.attrs) {
+            self.items(parsed.items, place)?;
         }
+        Ok(())
     }
 
     fn module(&mut self, path: &[String]) -> &mut Module {
@@ -120,29 +124,21 @@ impl Reader<'_> {
         definitions.insert(plain(name), definition);
     }
 
-    fn items(&mut self, items: &[Item], place: Place<'_>) -> Result<()> {
-        for item in items {
+    fn items(&mut self, items: Vec<Item>, place: Place<'_>) -> Result<()> {
+        for mut item in items {
+            if !self.cfg.configure(&mut item) {
+                continue;
+            }
             match item {
-                Item::Mod(module) if self.cfg.allows(&module.attrs) => {
-                    self.nested(module, place)?;
-                }
-                Item::Struct(it) => self.ty(item, &it.ident, &it.attrs, place),
-                Item::Enum(it) => self.ty(item, &it.ident, &it.attrs, place),
-                Item::Union(it) => self.ty(item, &it.ident, &it.attrs, place),
-                Item::Type(alias) if self.cfg.allows(&alias.attrs) => {
-                    let alias_of =
-                        Definition::Alias(Box::new((alias.generics.clone(), (*alias.ty).clone())));
+                Item::Mod(module) => self.nested(module, place)?,
+                Item::Struct(_) | Item::Enum(_) | Item::Union(_) => self.ty(item, place),
+                Item::Type(alias) => {
+                    let alias_of = Definition::Alias(Box::new((alias.generics, *alias.ty)));
                     self.define(place, &alias.ident, alias_of);
                 }
-                Item::Const(it) if self.cfg.allows(&it.attrs) => {
-                    self.define(place, &it.ident, Definition::Const(it.expr.clone()));
-                }
-                Item::Use(it) if self.cfg.allows(&it.attrs) => {
-                    self.uses(&it.tree, &mut Vec::new(), place);
-                }
-                Item::Fn(function) if self.cfg.allows(&function.attrs) => {
-                    self.function(&function.sig.ident, &function.block, place)?;
-                }
+                Item::Const(it) => self.define(place, &it.ident, Definition::Const(it.expr)),
+                Item::Use(it) => self.uses(&it.tree, &mut Vec::new(), place),
+                Item::Fn(it) => self.function(&it.sig.ident, *it.block, place)?,
                 _ => {}
             }
         }
@@ -150,12 +146,12 @@ impl Reader<'_> {
     }
 
     /// The types that are declared inside a function.
-    fn function(&mut self, name: &syn::Ident, block: &syn::Block, place: Place<'_>) -> Result<()> {
+    fn function(&mut self, name: &syn::Ident, block: syn::Block, place: Place<'_>) -> Result<()> {
         let items: Vec<Item> = block
             .stmts
-            .iter()
+            .into_iter()
             .filter_map(|statement| match statement {
-                Stmt::Item(item) => Some(item.clone()),
+                Stmt::Item(item) => Some(item),
                 _ => None,
             })
             .collect();
@@ -165,7 +161,7 @@ impl Reader<'_> {
         let module = child(place.module, &plain(name));
         self.module(&module).is_function = true;
         self.items(
-            &items,
+            items,
             Place {
                 module: &module,
                 ..place
@@ -173,12 +169,11 @@ impl Reader<'_> {
         )
     }
 
-    fn nested(&mut self, module: &ItemMod, place: Place<'_>) -> Result<()> {
+    fn nested(&mut self, module: ItemMod, place: Place<'_>) -> Result<()> {
         let name = plain(&module.ident);
         let path = child(place.module, &name);
-        let attributes = self.cfg.attributes(&module.attrs);
-        let explicit = attributes.iter().find_map(path_attribute);
-        if let Some((_, items)) = &module.content {
+        let explicit = module.attrs.iter().find_map(path_attribute);
+        if let Some((_, items)) = module.content {
             let folder = place.folder.join(explicit.unwrap_or_else(|| name.into()));
             self.module(&path);
             let inner = Place {
@@ -206,23 +201,28 @@ impl Reader<'_> {
         }
     }
 
-    fn ty(&mut self, item: &Item, name: &syn::Ident, attrs: &[Attribute], place: Place<'_>) {
-        if !self.cfg.allows(attrs) {
-            return;
-        }
-        let attribute = self.cfg.attributes(attrs).into_iter().find(|meta| {
-            let last = meta.path().segments.last();
-            last.is_some_and(|segment| segment.ident == ATTRIBUTE)
-        });
-        let mut item = item.clone();
-        self.cfg.prune(&mut item);
+    fn ty(&mut self, item: Item, place: Place<'_>) {
+        let (name, attrs) = match &item {
+            Item::Struct(it) => (it.ident.clone(), &it.attrs),
+            Item::Enum(it) => (it.ident.clone(), &it.attrs),
+            Item::Union(it) => (it.ident.clone(), &it.attrs),
+            _ => return,
+        };
+        let attributes = attrs
+            .iter()
+            .filter(|attr| {
+                let last = attr.path().segments.last();
+                last.is_some_and(|segment| segment.ident == ATTRIBUTE)
+            })
+            .map(|attr| attr.meta.clone())
+            .collect();
         let definition = TypeDefinition {
+            attributes,
             item,
-            attribute,
             file: place.file.into(),
             line: name.span().start().line,
         };
-        self.define(place, name, Definition::Type(Box::new(definition)));
+        self.define(place, &name, Definition::Type(Box::new(definition)));
     }
 
     fn uses(&mut self, tree: &UseTree, path: &mut Vec<String>, place: Place<'_>) {
@@ -277,8 +277,8 @@ fn directory(file: &Path) -> PathBuf {
     file.parent().map(Path::to_path_buf).unwrap_or_default()
 }
 
-fn path_attribute(meta: &Meta) -> Option<PathBuf> {
-    let pair = meta.require_name_value().ok()?;
+fn path_attribute(attr: &Attribute) -> Option<PathBuf> {
+    let pair = attr.meta.require_name_value().ok()?;
     match &pair.value {
         Expr::Lit(ExprLit {
             lit: Lit::Str(text),

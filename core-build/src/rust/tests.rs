@@ -20,7 +20,7 @@ fn header(files: &[(&str, &str)]) -> (String, Vec<String>) {
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, text).unwrap();
     }
-    let vars = [("CARGO_CFG_UNIX", ""), ("CARGO_FEATURE_MORE", "1")];
+    let vars = [("CARGO_CFG_UNIX", ""), ("CARGO_CFG_FEATURE", "more")];
     let cfg = Cfg::from_env(
         vars.into_iter()
             .map(|(name, value)| (name.into(), value.into())),
