@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use super::options::options;
+use super::options::{options, separated};
 
 /// Set for the probe compile, to the object that it writes.
 pub(super) const PROBE: &str = "CORE_PROBE";
@@ -81,7 +81,7 @@ pub(super) fn emit_object(path: &str) -> String {
 /// A command line of rustc, with the contents of argument files in their place.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Invocation {
-    /// Without the program's name.
+    /// Without the program's name; flags that stood together are apart.
     pub(super) args: Vec<String>,
     /// Whether some stood in a file, as they do where a command line would be too long.
     pub(super) from_file: bool,
@@ -113,6 +113,7 @@ impl Invocation {
                 invocation.args.push(arg.to_owned());
             }
         }
+        invocation.args = separated(invocation.args);
         Ok(invocation)
     }
 

@@ -62,7 +62,36 @@ const LONG: [&str; 26] = [
     "warn",
 ];
 
-/// The options of a command line, in its order. What follows `--` is no option.
+/// The short options that have no value.
+const FLAGS: [&str; 5] = ["-O", "-V", "-g", "-h", "-v"];
+
+/// Takes flags apart that stand in one argument: `-gOo file` is `-g -O -o file`.
+pub(super) fn separated(args: Vec<String>) -> Vec<String> {
+    let mut out = Vec::with_capacity(args.len());
+    let mut args = args.into_iter().peekable();
+    while let Some(mut arg) = args.next() {
+        if arg == "--" {
+            out.push(arg);
+            break;
+        }
+        while let Some((flag, rest)) = arg.split_at_checked(2)
+            && FLAGS.contains(&flag)
+            && !rest.is_empty()
+        {
+            out.push(flag.to_owned());
+            arg = format!("-{rest}");
+        }
+        let (_, taken) = option(&arg, args.peek());
+        out.push(arg);
+        if taken == 2 {
+            out.extend(args.next());
+        }
+    }
+    out.extend(args);
+    out
+}
+
+/// The options of a command line, in its order, of which each is [separate](separated). What follows `--` is no option.
 pub(super) fn options(args: &[String]) -> impl Iterator<Item = Opt<'_>> {
     let mut rest = args;
     let mut only_arguments = false;
@@ -113,6 +142,7 @@ fn option<'a>(first: &'a str, next: Option<&'a String>) -> (Opt<'a>, usize) {
         }
     }
     match first {
+        // As in `FLAGS`.
         "-O" => (of("optimise", ""), 1),
         "-g" => (of("debug", ""), 1),
         "-v" => (of("verbose", ""), 1),
@@ -173,6 +203,27 @@ mod tests {
         );
         let key = options(&args).next().unwrap().key_value();
         assert_eq!(key, ("opt-level".to_owned(), "3"));
+    }
+
+    #[test]
+    fn flags_that_stand_together_are_taken_apart() {
+        for (together, apart) in [
+            (
+                &["-gOo", "file", "a.rs"][..],
+                &["-g", "-O", "-o", "file", "a.rs"][..],
+            ),
+            (&["-vOofile"], &["-v", "-O", "-ofile"]),
+            (&["-gC", "-gO", "-gO"], &["-g", "-C", "-gO", "-g", "-O"]),
+            (&["-o", "-gO", "-O"], &["-o", "-gO", "-O"]),
+            (
+                &["-L", "-gO", "--cfg", "-gv"],
+                &["-L", "-gO", "--cfg", "-gv"],
+            ),
+            (&["-g", "--", "-gO"], &["-g", "--", "-gO"]),
+            (&["-gö"], &["-g", "-ö"]),
+        ] {
+            assert_eq!(separated(strings(together)), apart);
+        }
     }
 
     /// Whatever the arguments are, each is in exactly one option.

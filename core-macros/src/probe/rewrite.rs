@@ -32,13 +32,27 @@ const CODE_SETTINGS: [&str; 23] = [
     "strip",
 ];
 
-/// The same of `-Z`, for nightly compilers.
-const UNSTABLE_CODE_SETTINGS: [&str; 5] = [
+/// The same of `-Z`, for nightly compilers: what the names of settings begin with. Most write
+/// files beside the outputs of the real compile.
+const UNSTABLE_CODE_SETTINGS: [&str; 18] = [
     "codegen-backend",
-    "self-profile",
-    "self-profile-events",
-    "time-passes",
+    "dump-",
+    "input-stats",
     "instrument-xray",
+    "link-only",
+    "llvm-time-trace",
+    "meta-stats",
+    "metrics-dir",
+    "nll-facts",
+    "no-codegen",
+    "no-link",
+    "print-",
+    "profile-closures",
+    "remark-dir",
+    "self-profile",
+    "split-dwarf",
+    "temps-dir",
+    "time-",
 ];
 
 impl Invocation {
@@ -114,7 +128,12 @@ fn replaced(opt: &Opt<'_>) -> bool {
             let (key, _) = opt.key_value();
             key == "debug-assertions" || CODE_SETTINGS.contains(&&*key)
         }
-        "unstable" => UNSTABLE_CODE_SETTINGS.contains(&&*opt.key_value().0),
+        "unstable" => {
+            let (key, _) = opt.key_value();
+            UNSTABLE_CODE_SETTINGS
+                .iter()
+                .any(|start| key.starts_with(start))
+        }
         _ => false,
     }
 }

@@ -1,13 +1,13 @@
 //! One source, compiled by rustc with every flag that could matter.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 
 use core_runtime::TypeInfo;
 
 use crate::product::{Layouts, Product, layouts};
 use crate::rustc::{Crate, SUBJECT};
-use crate::scratch::output_of;
+use crate::scratch::{error_of, output_of};
 
 /// Compiles the subject with `flags`, runs it, and compares what it prints with its BTF.
 fn check(flags: &[&str]) -> (Layouts, Product) {
@@ -42,6 +42,7 @@ fn optimisation_levels() {
     }
     check_all(&[
         &["-O"],
+        &["-gO"],
         &["-O", "-Cdebug-assertions=on"],
         &["-Cdebug-assertions=off"],
     ]);
@@ -169,6 +170,116 @@ fn arguments_in_a_file() {
     let program = subject.product();
     let printed = subject.printed("product", &[]);
     Product::read(&program).assert_describes(&printed, "@args");
+}
+
+/// All files of a crate but its source and what a build script made, with their contents.
+fn files(subject: &Crate) -> BTreeMap<String, Vec<u8>> {
+    let mut found = BTreeMap::new();
+    let mut open = vec![subject.dir.clone()];
+    while let Some(dir) = open.pop() {
+        for entry in fs::read_dir(dir).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(&subject.dir).unwrap().to_str().unwrap();
+            if matches!(name, "out" | "main.rs") {
+                continue;
+            }
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.insert(name.to_owned(), fs::read(&path).unwrap());
+            }
+        }
+    }
+    found
+}
+
+/// Wherever the real compile puts its outputs, the probe puts none: what is written, and what is
+/// left alone when the real compile fails, is the same as without the macros.
+#[test]
+fn outputs_are_those_of_the_real_compile() {
+    const MACROS: &str = "core_macros::embed!();\n#[core_macros::bpf_traceable]\n";
+    const TYPE: &str = "pub struct Small { pub a: u8 }\nfn main() {}\n";
+    // Only the real compile fails.
+    const FAILS: &str = "const _: () = assert!(option_env!(\"CORE_PROBE\").is_some());\n";
+    for flags in [
+        &["-o", "product"][..],
+        &["-oproduct"],
+        &["-o=product"],
+        &["-gOo", "product"],
+        &["-Oogiven"],
+        &["--out-dir", "made", "-Cextra-filename=-77"],
+        &[
+            "--out-dir=made",
+            "--crate-type=rlib,staticlib",
+            "-C",
+            "extra_filename=-77",
+        ],
+        &["--emit=obj", "-o", "product.o"],
+        &["--emit=link=a b,dep-info=made/b.d,obj=made/c.o,metadata=made/d.rmeta"],
+        &[
+            "--emit",
+            "asm=a.s,llvm-ir=b.ll",
+            "--emit=llvm-bc,mir=d.mir",
+            "-o",
+            "e",
+        ],
+        &[
+            "--print=link-args=made/args",
+            "-Cremark=all",
+            "--emit=obj=x.o",
+        ],
+        &[
+            "-Zdump-mir=main",
+            "-Zdump-mir-dir=made",
+            "-Zdump-mono-stats=made",
+            "-oa",
+        ],
+        &[
+            "-Ztemps-dir=made",
+            "-Zllvm-time-trace",
+            "--emit=link",
+            "-Cincremental=made/state",
+        ],
+    ] {
+        let mut seen = Vec::new();
+        for (macros, fails) in [("", ""), (MACROS, ""), ("", FAILS), (MACROS, FAILS)] {
+            let subject = Crate::new(&format!("{macros}{TYPE}{fails}"));
+            fs::create_dir(subject.dir.join("made")).unwrap();
+            let run = || {
+                let mut rustc = subject.rustc();
+                rustc.env("RUSTC_BOOTSTRAP", "1");
+                rustc.args(["main.rs", "--edition=2024"]).args(flags);
+                rustc
+            };
+            if fails.is_empty() {
+                output_of(&mut run());
+                seen.push(files(&subject).into_keys().collect::<BTreeSet<_>>());
+            } else {
+                // Everything that a compile makes is there already, and is to stay.
+                for name in &seen[0] {
+                    let path = subject.dir.join(name);
+                    fs::create_dir_all(path.parent().unwrap()).unwrap();
+                    fs::write(path, "old").unwrap();
+                }
+                error_of(&mut run());
+                let files = files(&subject).into_iter();
+                let kept = files.filter(|(_, contents)| contents == b"old");
+                seen.push(kept.map(|(name, _)| name).collect());
+            }
+        }
+        // Some names have a hash of the contents.
+        let stable = |names: &BTreeSet<String>| -> BTreeSet<String> {
+            let names = names.iter().filter(|name| !name.contains("rcgu"));
+            names
+                .filter(|name| !name.contains("state/"))
+                .cloned()
+                .collect()
+        };
+        let seen: Vec<_> = seen.iter().map(stable).collect();
+        assert!(!seen[0].is_empty(), "{flags:?}");
+        assert_eq!(seen[0], seen[1], "{flags:?}");
+        assert_eq!(seen[2], seen[3], "{flags:?}, failing");
+    }
 }
 
 #[test]
