@@ -434,6 +434,50 @@ fn bitfields() {
     );
 }
 
+/// Rule 2: a plain read of a storage unit is right wherever the unit is, if the bits in it are the
+/// same.
+#[test]
+fn storage_units_that_moved() {
+    // What clang makes of `d->bits` on a copy, and what a program does that shifts by itself.
+    let load = "sink = __builtin_preserve_access_index(({ d->bits; }));";
+    let copy = "unsigned u; bpf_probe_read_user(&u, sizeof(u), \
+                (void *)d + INFO(d, bits, BYTE_OFFSET)); sink = u & 31;";
+    let byte = "unsigned char u; bpf_probe_read_user(&u, sizeof(u), \
+                (void *)d + INFO(d, bits, BYTE_OFFSET)); sink = u & 31;";
+    for body in [load, copy, byte] {
+        right(
+            body,
+            &[
+                "",
+                MOVED,
+                NESTED,
+                "-DBITS=unsigned bits : 5, other : 9;",
+                "-DBITS=struct { unsigned bits : 5; };",
+            ],
+        );
+        for version in [
+            "-DBITS=unsigned zero : 9, bits : 5, more : 3;",
+            "-DBITS=unsigned bits : 6;",
+            "-DBITS=unsigned bits;",
+            "-DBITS=unsigned char bits : 5, more : 3;",
+        ] {
+            refused(body, version, &Outcome::BitfieldDiffers);
+        }
+        refused(body, "-DBITS=int bits : 5, more : 3;", &sign(false));
+    }
+    // A copy of the struct on the stack ends where the local struct does.
+    refused_as(load, "-DFIRST=long first[100];", "copy of the struct has");
+    // The unit and what stands behind it.
+    let more = "struct { unsigned u; void *next; } v; bpf_probe_read_user(&v, sizeof(v), \
+                (void *)d + INFO(d, bits, BYTE_OFFSET)); sink = v.u & 31;";
+    right(more, &["", MOVED]);
+    refused_as(
+        more,
+        "-DNEXT=long other; struct data *next;",
+        "has member `next` elsewhere",
+    );
+}
+
 /// Rule 3: arrays as a whole, and strings.
 #[test]
 fn whole_arrays() {

@@ -8,7 +8,8 @@
 //!    of another sign, or of a number that the program takes for a `bool`; from a pointer to a
 //!    number of another size or sign, or to a struct of another name (`void *` says nothing, and
 //!    the sign of `char` is not looked at behind pointers and in arrays: it is text).
-//! 2. **Bitfields.** A field that is a bitfield on either side, unless both are at the same place.
+//! 2. **Bitfields.** A field that is a bitfield on either side, unless both have the same bits of a
+//!    storage unit of the same size, wherever that is, and the same sign.
 //! 3. **Arrays.** Elements that differ as in 1, or in size; a copy of the whole array if its length
 //!    differs; of a part, or an access by index, if the target's array ends before. A string copy
 //!    with room for the longer of the two is right for both.

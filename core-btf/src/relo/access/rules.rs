@@ -47,7 +47,11 @@ impl Site<'_, '_, '_> {
     /// A copy by a helper, of a known or unknown number of bytes.
     pub(super) fn copied(&self, address: &Number, size: Option<i64>, string: bool) -> Verdict {
         if self.local.is_bitfield || self.target.is_bitfield {
-            return Ok(self.bitfield(false));
+            let beside = size.is_none_or(|bytes| bytes > i64::from(self.local.size_bytes));
+            return match (self.bitfield(false), size) {
+                (None, Some(bytes)) if beside => self.span_difference(bytes.cast_unsigned()),
+                (outcome, _) => Ok(outcome),
+            };
         }
         let Some(bytes) = size.and_then(|size| u64::try_from(size).ok()) else {
             return self.unknown_copy(address);
@@ -165,11 +169,13 @@ impl Site<'_, '_, '_> {
         let signed = |btf: &Btf<'_>, id| btf.get(id).is_ok_and(|ty| ty.is_signed());
         let local_signed = signed(self.local_btf, self.local.ty);
         let same_sign = local_signed == signed(self.target_btf, self.target.ty);
-        let same_place = Field {
-            ty: self.target.ty,
-            ..self.local
-        } == self.target;
-        if !same_place && (!shifted || self.target.size_bytes > 8) {
+        // Wherever the unit is, its bits are shifted and masked alike.
+        let in_unit = |field: &Field| {
+            let shift = field.offset_bits.wrapping_sub(8 * field.offset_bytes);
+            (field.is_bitfield, field.size_bytes, field.bits, shift)
+        };
+        if in_unit(&self.local) != in_unit(&self.target) && (!shifted || self.target.size_bytes > 8)
+        {
             return Some(Outcome::BitfieldDiffers);
         }
         let signed = shifted && self.takes.sign;
@@ -193,10 +199,15 @@ impl Site<'_, '_, '_> {
     /// Rule 7: the relocated instruction loads or stores itself, as yet at `offset`.
     pub(super) fn loaded(&self, offset: i16) -> Verdict {
         if self.local.is_bitfield || self.target.is_bitfield {
-            // The compiler loads a part of the unit, libbpf puts in where the unit starts.
-            let moves = u32::try_from(offset) != Ok(self.target.offset_bytes);
-            let bitfield = self.bitfield(false);
-            return Ok(bitfield.or(moves.then_some(Outcome::BitfieldDiffers)));
+            // The compiler may load a part of the unit, libbpf puts in where the unit starts.
+            if u32::try_from(offset) != Ok(self.local.offset_bytes) {
+                return Ok(Some(Outcome::BitfieldDiffers));
+            }
+            let moved = self.local.offset_bytes != self.target.offset_bytes;
+            return match self.bitfield(false) {
+                None if moved => self.beyond(self.target.size_bytes),
+                outcome => Ok(outcome),
+            };
         }
         let local = innermost(self.local_btf, self.local.ty);
         let target = innermost(self.target_btf, self.target.ty);
