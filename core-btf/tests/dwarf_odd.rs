@@ -704,8 +704,8 @@ fn classes() {
         spell(&found.btf),
         [
             "int",
-            "struct base 4 {int b@0}",
-            "struct derived 16 {base @0, *derived r@64}"
+            "struct n_base 4 {int b@0}",
+            "struct derived 16 {n_base @0, *derived r@64}"
         ]
     );
     assert_eq!(found.warnings, []);

@@ -46,6 +46,12 @@ pub fn lua() -> PathBuf {
     package("lua-src").join("lua-5.4.9")
 }
 
+/// `HarfBuzz`, all in one file, in C++.
+#[must_use]
+pub fn harfbuzz() -> PathBuf {
+    package("harfbuzz-sys").join("harfbuzz/src/harfbuzz.cc")
+}
+
 /// The C files in a folder, by name, but for those named.
 ///
 /// # Errors

@@ -3,8 +3,8 @@
 use std::ffi::CStr;
 
 use gimli::{
-    AttributeSpecification, AttributeValue, DebugStrOffsetsBase, DwAt, DwAte, Encoding, EntriesRaw,
-    Expression, Operation, RunTimeEndian, constants as dw,
+    AttributeSpecification, AttributeValue, DebugStrOffsetsBase, DwAt, DwAte, DwLang, Encoding,
+    EntriesRaw, Expression, Operation, RunTimeEndian, constants as dw,
 };
 
 use super::sections::{Sections, Slice};
@@ -44,9 +44,12 @@ pub(super) struct Discriminant {
 
 /// The attributes of one entry.
 #[derive(Clone, Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the entry")]
 pub(super) struct Attrs<'a> {
     /// `DW_AT_name`.
     pub(super) name: Option<&'a [u8]>,
+    /// `DW_AT_linkage_name`.
+    pub(super) linkage_name: Option<&'a [u8]>,
     /// `DW_AT_type`: key of the entry referred to.
     pub(super) ty: Option<Key>,
     /// `DW_AT_abstract_origin` or `DW_AT_specification`.
@@ -81,8 +84,14 @@ pub(super) struct Attrs<'a> {
     pub(super) str_offsets_base: Option<usize>,
     /// `DW_AT_dwo_name`.
     pub(super) dwo_name: Option<&'a [u8]>,
+    /// `DW_AT_language`.
+    pub(super) language: Option<DwLang>,
     /// `DW_AT_declaration`.
     pub(super) declaration: bool,
+    /// `DW_AT_enum_class`.
+    pub(super) enum_class: bool,
+    /// `DW_AT_virtuality`, other than none.
+    pub(super) is_virtual: bool,
     /// `DW_AT_external`.
     pub(super) external: bool,
     /// There is code: `DW_AT_low_pc`, `DW_AT_ranges` or `DW_AT_entry_pc`.
@@ -134,6 +143,10 @@ impl<'u, 'a> Reader<'u, 'a> {
                     attrs.name = self.name(value)?;
                     attrs.name.is_some()
                 }
+                dw::DW_AT_linkage_name | dw::DW_AT_MIPS_linkage_name => {
+                    attrs.linkage_name = self.name(value)?;
+                    true
+                }
                 dw::DW_AT_dwo_name | dw::DW_AT_GNU_dwo_name => {
                     attrs.dwo_name = Some(self.name(value)?.unwrap_or_default());
                     true
@@ -182,6 +195,19 @@ impl<'u, 'a> Reader<'u, 'a> {
                 }
                 dw::DW_AT_declaration => {
                     attrs.declaration = value == AttributeValue::Flag(true);
+                    true
+                }
+                dw::DW_AT_language => {
+                    let language = unsigned(value).and_then(|value| u16::try_from(value).ok());
+                    attrs.language = language.map(DwLang);
+                    true
+                }
+                dw::DW_AT_enum_class => {
+                    attrs.enum_class = value == AttributeValue::Flag(true);
+                    true
+                }
+                dw::DW_AT_virtuality => {
+                    attrs.is_virtual = unsigned(value) != Some(0);
                     true
                 }
                 dw::DW_AT_external => {

@@ -11,6 +11,7 @@ use gimli::{DwTag, RunTimeEndian, constants as dw};
 
 use super::attrs::{Attrs, Reader};
 use super::error::{Error, Problem};
+use super::spelling::{Scopes, is_flat, is_scope};
 use super::types::{self, Frame};
 use super::units::{Chunk, Key};
 use crate::model::{NameOffset, Type, TypeId};
@@ -82,8 +83,14 @@ pub(super) struct Collected {
     pub(super) stand_ins: Vec<StandIn>,
     /// The index type of all arrays, once there is one.
     pub(super) index_type: Option<TypeId>,
+    /// Pointers to members, whose form depends on what they lead to, a pending reference.
+    pub(super) member_pointers: Vec<(TypeId, TypeId)>,
+    /// Typedefs inside of classes: kept only where they are used.
+    pub(super) inner_typedefs: Vec<TypeId>,
     /// Byte order, which old bitfields depend on.
     pub(super) big_endian: bool,
+    /// Size of a pointer, in bytes.
+    pub(super) pointer_bytes: u8,
     /// Path of the first split-off file.
     pub(super) split: Option<String>,
 }
@@ -100,6 +107,41 @@ impl Collected {
         let id = self.push(key, ty)?;
         self.meanings.push((key, Meaning::Type(id)));
         Ok(id)
+    }
+
+    /// What the entry at `key` stands for, right after it was opened.
+    fn defined(&self, key: Key) -> Option<TypeId> {
+        match self.meanings.last() {
+            Some((last, Meaning::Type(ty))) if *last == key => Some(*ty),
+            _ => None,
+        }
+    }
+
+    /// Lets what refers to a declaration refer to its definition at `key`.
+    fn complete(&mut self, declaration: Key, key: Key) {
+        let found = self
+            .meanings
+            .binary_search_by_key(&declaration, |(key, _)| *key);
+        if let Some((_, meaning)) = found.ok().and_then(|at| self.meanings.get_mut(at))
+            && declaration < key
+        {
+            *meaning = Meaning::SameAs(key);
+        }
+    }
+
+    /// Notes what a type is called in its source.
+    fn tag(&mut self, key: Key, ty: TypeId, text: &str) -> Result<(), Error> {
+        let name = self.btf.intern(text)?;
+        self.push(
+            key,
+            Type::DeclTag {
+                name,
+                ty: local(ty),
+                component: -1,
+                attribute: false,
+            },
+        )?;
+        Ok(())
     }
 
     pub(super) fn warn(&mut self, key: Key, problem: Problem) -> usize {
@@ -121,11 +163,18 @@ impl Collected {
 }
 
 /// Reads the entries of a run of units.
-pub(super) fn collect(chunk: &Chunk<'_, '_>, functions: bool) -> Result<Collected, Error> {
+///
+/// With `spellings`, types that are not called what their source calls them get a `DECL_TAG` of it.
+pub(super) fn collect(
+    chunk: &Chunk<'_, '_>,
+    functions: bool,
+    spellings: bool,
+) -> Result<Collected, Error> {
     let units = chunk.all;
     let mut tables = HashMap::new();
     let mut out = Collected {
         big_endian: units.sections.endian == RunTimeEndian::Big,
+        pointer_bytes: units.pointer_bytes(),
         ..Collected::default()
     };
     let mut frames: Vec<Frame> = Vec::new();
@@ -141,6 +190,8 @@ pub(super) fn collect(chunk: &Chunk<'_, '_>, functions: bool) -> Result<Collecte
         let mut raw = unit.header.entries_raw(abbreviations, None).map_err(at)?;
         let mut reader = Reader::new(units, unit);
         let mut root = true;
+        let mut scopes = Scopes::default();
+        let mut language = "c++";
         while !raw.is_empty() {
             #[expect(clippy::cast_possible_truncation, reason = "units end below 2^31")]
             let offset = raw.next_offset().0 as u32;
@@ -148,6 +199,7 @@ pub(super) fn collect(chunk: &Chunk<'_, '_>, functions: bool) -> Result<Collecte
             let at = |error| units.error(error, key);
             let Some(abbrev) = raw.read_abbreviation().map_err(at)? else {
                 if let Some(frame) = frames.pop() {
+                    scopes.leave(frames.len());
                     types::close(&mut out, frame)?;
                 }
                 continue;
@@ -156,10 +208,40 @@ pub(super) fn collect(chunk: &Chunk<'_, '_>, functions: bool) -> Result<Collecte
                 root = false;
                 let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
                 open_unit(&mut out, &mut reader, key, &attrs, units.sections.split_off);
+                if attrs.language == Some(dw::DW_LANG_Rust) {
+                    language = "rust";
+                }
+                scopes.flat = attrs.language.is_some_and(is_flat);
                 Frame::Other
             } else if matters(abbrev.tag(), frames.last(), functions) {
                 let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
-                types::open(&mut out, frames.last_mut(), key, abbrev.tag(), &attrs)?
+                let tag = abbrev.tag();
+                let spelling = scopes.spell(tag, key, &attrs);
+                if abbrev.has_children() && is_scope(tag) {
+                    scopes.enter(frames.len(), tag, &attrs);
+                }
+                match &spelling {
+                    None => types::open(&mut out, frames.last_mut(), key, tag, &attrs)?,
+                    Some(spelling) => {
+                        let attrs = Attrs {
+                            name: Some(spelling.identifier.as_bytes()),
+                            ..attrs
+                        };
+                        let frame = types::open(&mut out, frames.last_mut(), key, tag, &attrs)?;
+                        if let Some(ty) = out.defined(key) {
+                            if let Some(declaration) = attrs.origin.filter(|_| is_scope(tag)) {
+                                out.complete(declaration, key);
+                            }
+                            if spellings && is_scope(tag) {
+                                out.tag(key, ty, &format!("{language}:{}", spelling.original))?;
+                            }
+                            if tag == dw::DW_TAG_typedef && scopes.in_type() {
+                                out.inner_typedefs.push(ty);
+                            }
+                        }
+                        frame
+                    }
+                }
             } else {
                 raw.skip_attributes(abbrev.attributes()).map_err(at)?;
                 Frame::Other
@@ -214,6 +296,7 @@ fn matters(tag: DwTag, parent: Option<&Frame>, functions: bool) -> bool {
         | dw::DW_TAG_call_site
         | dw::DW_TAG_call_site_parameter => false,
         dw::DW_TAG_subprogram => functions,
+        dw::DW_TAG_namespace => true,
         _ => types::is_type(tag) || parent.is_some_and(|parent| parent.takes(tag)),
     }
 }

@@ -159,6 +159,10 @@ pub enum Problem {
     /// A size, offset or count that BTF's fields cannot hold.
     #[error("{0} is beyond the limits of BTF")]
     Limit(&'static str),
+    /// A virtual base class, which is left out of the classes that have it: where it is depends on
+    /// the class of the whole object.
+    #[error("the place of a virtual base class is not fixed")]
+    VirtualBase,
     /// The debug information of this unit is in another file.
     #[error("the unit's debug information is split off into another file")]
     Split,

@@ -1,5 +1,6 @@
 //! The way from a file to its types.
 
+use std::collections::HashSet;
 use std::thread::available_parallelism;
 
 use gimli::RunTimeEndian;
@@ -15,7 +16,7 @@ use super::threads;
 use super::units::Units;
 use crate::dedup::dedup;
 use crate::glob;
-use crate::model::{Kind, Type};
+use crate::model::{Kind, Type, TypeId};
 use crate::read::Endian;
 use crate::write::BtfBuf;
 
@@ -23,7 +24,9 @@ use crate::write::BtfBuf;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Options {
     /// Names of the types to extract, with all that they refer to; when functions are included,
-    /// also names of functions. They may have [wildcards](crate::glob). Empty: all that have a name.
+    /// also names of functions. They may have [wildcards](crate::glob). A type of C++ goes by its name
+    /// in BTF, `net_Conn`, as well as by that in the source, `net::Conn`, which is then in a `DECL_TAG`
+    /// of it, `c++:net::Conn`. Empty: all that have a name.
     pub roots: Vec<String>,
     /// Whether to include functions (FUNC), with the names of their parameters. Functions without
     /// code of their own (inlined everywhere) are left out.
@@ -99,7 +102,7 @@ pub fn extract(data: &[u8], options: &Options) -> Result<Extraction, Error> {
             }
             part => part?,
         };
-        missing.retain(|root| !defines(&part.btf, root));
+        missing.retain(|root| matching(&part.btf, root).is_empty());
         let out = out.get_or_insert_with(|| Extraction {
             btf: BtfBuf::new(),
             endian: part.endian,
@@ -127,12 +130,12 @@ pub fn extract(data: &[u8], options: &Options) -> Result<Extraction, Error> {
     }
     out.btf = dedup(out.btf)?;
     if !options.roots.is_empty() {
-        let wanted = |ty: &Type| {
-            let name = out.btf.name(ty.name());
-            is_definition(ty) && options.roots.iter().any(|root| glob::matches(root, name))
-        };
-        let roots = out.btf.iter().filter(|(_, ty)| wanted(ty));
-        let roots: Vec<_> = roots.map(|(id, _)| id).collect();
+        let roots: Vec<_> = options
+            .roots
+            .iter()
+            .flat_map(|root| matching(&out.btf, root))
+            .collect();
+        forget_spellings(&mut out.btf, &roots);
         out.btf = out.btf.closure(roots)?;
     }
     Ok(out)
@@ -146,15 +149,39 @@ fn is_no_debug_info(error: &Error) -> bool {
     }
 }
 
-/// A type with a name that is more than a declaration.
-fn is_definition(ty: &Type) -> bool {
-    !ty.name().is_anonymous() && !matches!(ty, Type::Fwd { .. })
+/// The definitions that a root means: those that it is the name of in BTF or, where that is another
+/// one, in the source.
+fn matching(btf: &BtfBuf, root: &str) -> Vec<TypeId> {
+    let mut found = Vec::new();
+    for (id, ty) in btf.iter() {
+        let name = btf.name(ty.name());
+        match ty {
+            Type::Fwd { .. } => {}
+            Type::DeclTag { ty, .. } => {
+                let is_definition = !matches!(btf.get(*ty), None | Some(Type::Fwd { .. }));
+                let spelling = name.split_once(':').map_or("", |(_, spelling)| spelling);
+                if is_definition && glob::matches(root, spelling) {
+                    found.push(*ty);
+                }
+            }
+            _ if !name.is_empty() && glob::matches(root, name) => found.push(id),
+            _ => {}
+        }
+    }
+    found
 }
 
-fn defines(btf: &BtfBuf, root: &str) -> bool {
-    btf.types()
-        .iter()
-        .any(|ty| is_definition(ty) && glob::matches(root, btf.name(ty.name())))
+/// Leaves the tags with the spelling in the source to roots. What was a tag becomes something that
+/// no type refers to.
+fn forget_spellings(btf: &mut BtfBuf, roots: &[TypeId]) {
+    let roots: HashSet<TypeId> = roots.iter().copied().collect();
+    let mut types = btf.take_types();
+    for ty in &mut types {
+        if matches!(ty, Type::DeclTag { ty, .. } if !roots.contains(ty)) {
+            *ty = Type::Ptr(TypeId::VOID);
+        }
+    }
+    btf.put_types(types);
 }
 
 /// Fails if a root contains something that could not be described.
@@ -163,10 +190,8 @@ fn check_root(part: &Part, root: &str) -> Result<(), Error> {
         return Ok(());
     }
     let mut marks = Marks::new(&part.btf);
-    for (id, ty) in part.btf.iter() {
-        if is_definition(ty) && glob::matches(root, part.btf.name(ty.name())) {
-            marks.add(&part.btf, id, Through::Values);
-        }
+    for id in matching(&part.btf, root) {
+        marks.add(&part.btf, id, Through::Values);
     }
     for stand_in in &part.stand_ins {
         if marks.contains(stand_in.ty)
@@ -187,7 +212,7 @@ fn part(input: &Input<'_>, options: &Options, threads: usize) -> Result<Part, Er
     let units = Units::read(&sections)?;
     let chunks = units.chunks();
     let collected = threads::map(&chunks, threads, |chunk| {
-        let mut collected = collect(chunk, options.functions)?;
+        let mut collected = collect(chunk, options.functions, !options.roots.is_empty())?;
         resolve_chunk(&mut collected, &chunk.keys)?;
         Ok((collected, chunk.keys.clone()))
     });
@@ -226,10 +251,14 @@ fn part(input: &Input<'_>, options: &Options, threads: usize) -> Result<Part, Er
     })
 }
 
-/// The types with a name and the functions with code, and what they refer to.
+/// The types with a name, but for typedefs inside of classes, and the functions with code, and what they refer to.
 fn named(all: &Collected) -> Marks {
     let mut marks = Marks::new(&all.btf);
+    let mut inner_typedefs = all.inner_typedefs.iter().copied().peekable();
     for (id, ty) in all.btf.iter() {
+        if inner_typedefs.next_if_eq(&id).is_some() {
+            continue;
+        }
         if !ty.name().is_anonymous() && ty.kind() != Kind::Func {
             marks.add(&all.btf, id, Through::References);
         }

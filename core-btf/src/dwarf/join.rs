@@ -2,9 +2,10 @@
 
 use std::ops::Range;
 
+use super::bases::settle_bases;
 use super::collect::{Collected, Function, LOCAL, LateBitfield, Meaning, StandIn};
 use super::error::{Error, Problem};
-use super::members::bitfield_offset;
+use super::members::{bitfield_offset, method_pointer};
 use super::resolve::{Found, find, stand_in};
 use super::scalars::settle_enum;
 use super::units::Key;
@@ -67,13 +68,17 @@ pub(super) fn join(chunks: Vec<(Collected, Range<Key>)>) -> Result<Collected, Er
         for (ty, key) in types.iter_mut().zip(&chunk.keys) {
             ty.for_each_ref_mut(|reference| resolve(*key, reference));
         }
-        for (ty, reference) in &mut chunk.late_enums {
+        let late = chunk.late_enums.iter_mut();
+        for (ty, reference) in late.chain(&mut chunk.member_pointers) {
             let key = chunk.keys.get(ty.index() - 1).copied();
             resolve(key.unwrap_or_default(), reference);
             *ty = shift(*ty);
         }
         chunk.btf.put_types(types);
         out.late_enums.append(&mut chunk.late_enums);
+        out.member_pointers.append(&mut chunk.member_pointers);
+        let typedefs = chunk.inner_typedefs.iter();
+        out.inner_typedefs.extend(typedefs.map(|ty| shift(*ty)));
         out.keys.append(&mut chunk.keys);
         let first_warning = out.warnings.len();
         out.warnings.append(&mut chunk.warnings);
@@ -107,6 +112,8 @@ pub(super) fn join(chunks: Vec<(Collected, Range<Key>)>) -> Result<Collected, Er
     }
     settle_bitfields(&mut out);
     settle_enums(&mut out);
+    settle_member_pointers(&mut out)?;
+    settle_bases(&mut out)?;
     Ok(out)
 }
 
@@ -186,6 +193,25 @@ fn settle_bitfields(out: &mut Collected) {
             members.sort_by_key(|member| member.offset_bits);
         }
     }
+}
+
+/// Gives pointers to member functions their form.
+fn settle_member_pointers(out: &mut Collected) -> Result<(), Error> {
+    for (ty, to) in std::mem::take(&mut out.member_pointers) {
+        if !matches!(concrete(&out.btf, to), Some(Type::FuncProto { .. })) {
+            continue;
+        }
+        let key = out.keys.get(ty.index() - 1).copied().unwrap_or_default();
+        let Some(number) = out.btf.get(ty).cloned() else {
+            continue;
+        };
+        let number = out.push(key, number)?;
+        let pair = method_pointer(&mut out.btf, number)?;
+        if let Some(place) = out.btf.get_mut(ty) {
+            *place = pair;
+        }
+    }
+    Ok(())
 }
 
 /// Gives every enum its sign and its kind.

@@ -7,8 +7,8 @@ use super::collect::{Collected, LateBitfield, Meaning};
 use super::error::{Error, Problem};
 use super::types::{Frame, pending};
 use super::units::Key;
-use crate::model::{CompositeKind, Member, Type, TypeId};
-use crate::write::{MAX_BITFIELD_OFFSET, MAX_VLEN};
+use crate::model::{CompositeKind, IntEncoding, Member, NameOffset, Type, TypeId};
+use crate::write::{BtfBuf, MAX_BITFIELD_OFFSET, MAX_VLEN};
 
 /// A struct or union whose members are being read.
 #[derive(Debug)]
@@ -20,6 +20,55 @@ pub(super) struct CompositeFrame {
     spoiled: Option<(Key, Problem)>,
     /// A member's offset is not known yet.
     late: bool,
+}
+
+/// A pointer to a member: a number, or for a function, a pointer and a number (as the Itanium ABI,
+/// which all but one of the compilers follow, has it). Which of them is known at the end.
+pub(super) fn member_pointer(
+    out: &mut Collected,
+    key: Key,
+    attrs: &Attrs<'_>,
+) -> Result<Frame, Error> {
+    let bits = out.pointer_bytes.saturating_mul(8);
+    let name = out.name(Some(b"long int"))?;
+    let ty = out.define(
+        key,
+        Type::Int {
+            name,
+            size_bytes: out.pointer_bytes.into(),
+            encoding: IntEncoding::SIGNED,
+            offset_bits: 0,
+            bits,
+        },
+    )?;
+    out.member_pointers.push((ty, pending(attrs.ty)));
+    Ok(Frame::Other)
+}
+
+/// What a pointer to a member function is, if `number` is the type of a pointer to other members.
+pub(super) fn method_pointer(btf: &mut BtfBuf, number: TypeId) -> Result<Type, Error> {
+    let Some(Type::Int { size_bytes, .. }) = btf.get(number) else {
+        return Ok(Type::Ptr(TypeId::VOID));
+    };
+    let size_bytes = *size_bytes;
+    let mut member = |name, ty, offset_bits| {
+        Ok::<_, Error>(Member {
+            name: btf.intern(name)?,
+            ty,
+            offset_bits,
+            bitfield_bits: 0,
+        })
+    };
+    let members = vec![
+        member("ptr", number, 0)?,
+        member("adj", number, 8 * size_bytes)?,
+    ];
+    Ok(Type::Composite {
+        kind: CompositeKind::Struct,
+        name: NameOffset::ANONYMOUS,
+        size_bytes: 2 * size_bytes,
+        members,
+    })
 }
 
 /// Begins a struct or union. One that is only declared is a FWD, or the definition that its type
@@ -75,6 +124,11 @@ impl CompositeFrame {
         let problem = match tag {
             // A static member of a C++ class is a declaration.
             dw::DW_TAG_member if attrs.declaration || attrs.external => return Ok(()),
+            // Where it is depends on the type of the whole object.
+            dw::DW_TAG_inheritance if attrs.is_virtual => {
+                out.warn(key, Problem::VirtualBase);
+                return Ok(());
+            }
             dw::DW_TAG_member | dw::DW_TAG_inheritance => match attrs.odd {
                 None => match self.place(out, attrs) {
                     Ok((offset_bits, bitfield_bits)) => {

@@ -9,14 +9,29 @@
 //! | base type | INT, FLOAT; `_Complex T` is `struct { T real; T imag; }` |
 //! | array | one ARRAY per dimension; no length: 0 elements |
 //! | `_Atomic`, packed and other qualifiers without a BTF kind | the type they qualify |
-//! | C++ references and base classes | PTR, unnamed members |
+//! | C++ references and `nullptr_t` | PTR |
+//! | C++ base classes | unnamed members, where CO-RE looks for members too; `base_` and their name where members would be mistaken for others; empty ones are left out |
+//! | C++ virtual base classes, whose place is not fixed | left out, with a [`Warning`] |
+//! | C++ pointers to members, to member functions | INT, `struct { long ptr; long adj; }` |
+//! | names that C cannot spell | [identifiers](#names) |
 //! | declaration | FWD, or the definition in its type unit |
 //! | what has no counterpart | a struct of the same size without members, and a [`Warning`] |
 //!
 //! A type of the last row spoils an extraction only when a root ([`Options::roots`]) holds it by
 //! value.
 
+//!
+//! # Names
+//! A type in a namespace or class is called by its whole path, made an identifier:
+//! `net::Pool<int*, 4>` is `net_Pool_int_ptr_4`, whatever else the program has. `::` and other
+//! punctuation is `_`, never two in a row where a part starts with underscores (`std::__cxx11::x` is
+//! `std_cxx11_x`); `*`, `&`, `&&`, `[`, `~` and `-` are `ptr`, `ref`, `rref`, `arr`, `not` and `neg`; an
+//! unnamed namespace is `anonymous_namespace`. More than 127 bytes are cut, with a hash of the whole at the
+//! end. Enumerators are named like types beside their enum, those of an `enum class` like types inside of
+//! it. Functions have their linkage names. Names of C stay as they are.
+
 mod attrs;
+mod bases;
 mod closure;
 mod collect;
 mod error;
@@ -28,6 +43,7 @@ mod resolve;
 pub mod rust;
 mod scalars;
 mod sections;
+mod spelling;
 mod threads;
 mod types;
 mod units;

@@ -67,7 +67,11 @@ pub(super) fn resolve_chunk(chunk: &mut Collected, keys: &Range<Key>) -> Result<
     for (at, ty) in types.iter_mut().enumerate() {
         ty.for_each_ref_mut(|reference| resolve(at, reference));
     }
-    for (ty, reference) in &mut chunk.late_enums {
+    for (ty, reference) in chunk
+        .late_enums
+        .iter_mut()
+        .chain(&mut chunk.member_pointers)
+    {
         resolve(ty.index() - 1, reference);
     }
     chunk.btf.put_types(types);

@@ -136,6 +136,15 @@ pub(super) fn open(
         | dw::DW_TAG_packed_type
         | dw::DW_TAG_shared_type
         | dw::DW_TAG_subrange_type => Ok(same_as(out, key, attrs)),
+        // `nullptr_t`.
+        dw::DW_TAG_unspecified_type
+            if attrs.name.is_some_and(|name| {
+                name.ends_with(b"nullptr_t") || name == b"decltype(nullptr)"
+            }) =>
+        {
+            derived(out, key, attrs, Type::Ptr(TypeId::VOID))
+        }
+        dw::DW_TAG_ptr_to_member_type => members::member_pointer(out, key, attrs),
         dw::DW_TAG_unspecified_type => {
             out.meanings.push((key, Meaning::Type(TypeId::VOID)));
             Ok(Frame::Other)

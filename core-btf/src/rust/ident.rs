@@ -169,7 +169,7 @@ pub fn last(tag: &str) -> String {
 }
 
 /// The name without runs of underscores, cut to `limit` bytes with a hash of all of it at the end.
-pub(super) fn fit(name: &str, limit: usize) -> String {
+pub(crate) fn fit(name: &str, limit: usize) -> String {
     let name = without_flavor(name);
     if name.len() <= limit {
         return name;

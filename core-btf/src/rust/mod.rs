@@ -89,6 +89,8 @@ mod std_path;
 mod types;
 mod view;
 
+#[cfg(feature = "dwarf")]
+pub(crate) use ident::fit;
 pub use ident::{
     MAX_NAME, MAX_TYPE_NAME, enumerator, first, identifier, is_fieldless, last, member_names,
     tag_enum, untagged, variant_names, variant_struct,

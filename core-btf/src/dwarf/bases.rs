@@ -1,0 +1,122 @@
+//! Base classes, once all classes are known.
+//!
+//! A base is an unnamed member, so that CO-RE finds its members as those of the class. That must
+//! lead to what C++ means: where a class has a member of the name of one of a base's, or two bases
+//! do, CO-RE would take the first. The bases of such a class are named, `base_` and their type.
+
+use std::collections::HashSet;
+
+use super::collect::Collected;
+use super::error::Error;
+use crate::model::{Member, NameOffset, Type, TypeId};
+use crate::write::BtfBuf;
+
+/// Longest chain of classes, each the base of the next.
+const MAX_BASES: usize = 64;
+/// Most members of a class, with those of its bases, that are looked at; beyond, bases are named.
+const MAX_NAMES: usize = 1024;
+
+/// Leaves empty bases out and names those that would be mistaken for others.
+pub(super) fn settle_bases(out: &mut Collected) -> Result<(), Error> {
+    drop_empty_bases(out);
+    let mut done = vec![false; out.btf.len() + 1];
+    for at in 1..=out.btf.len() {
+        settle(&mut out.btf, &mut done, TypeId::from_index(at), 0)?;
+    }
+    Ok(())
+}
+
+/// Base classes without data take no place in the classes that have them, although they have a
+/// size.
+fn drop_empty_bases(out: &mut Collected) {
+    let mut types = out.btf.take_types();
+    let mut empty = vec![false; types.len() + 1];
+    for _ in 0..MAX_BASES {
+        let mut found = false;
+        for (ty, empty) in types.iter().zip(empty.iter_mut().skip(1)) {
+            let is_empty = matches!(ty, Type::Composite { size_bytes: ..=1, members, name, .. }
+                if members.is_empty() && !name.is_anonymous());
+            found |= is_empty && !*empty;
+            *empty |= is_empty;
+        }
+        for stand_in in &out.stand_ins {
+            if let Some(empty) = empty.get_mut(stand_in.ty.index()) {
+                *empty = false;
+            }
+        }
+        if !found {
+            break;
+        }
+        for ty in &mut types {
+            if let Type::Composite { members, .. } = ty {
+                members.retain(|member| {
+                    let empty = empty.get(member.ty.index()).copied();
+                    !member.name.is_anonymous() || !empty.unwrap_or_default()
+                });
+            }
+        }
+    }
+    out.btf.put_types(types);
+}
+
+/// The named type of an unnamed member: that of a base class. (Those of C have no name.)
+fn base(btf: &BtfBuf, member: &Member) -> Option<(TypeId, NameOffset)> {
+    if !member.name.is_anonymous() {
+        return None;
+    }
+    match btf.get(member.ty)? {
+        Type::Composite { name, .. } if !name.is_anonymous() => Some((member.ty, *name)),
+        _ => None,
+    }
+}
+
+/// Names the bases of a class if need be, those of its bases before.
+fn settle(btf: &mut BtfBuf, done: &mut [bool], ty: TypeId, depth: usize) -> Result<(), Error> {
+    if done.get(ty.index()).copied().unwrap_or(true) || depth > MAX_BASES {
+        return Ok(());
+    }
+    if let Some(done) = done.get_mut(ty.index()) {
+        *done = true;
+    }
+    let Some(Type::Composite { members, .. }) = btf.get(ty) else {
+        return Ok(());
+    };
+    let bases: Vec<_> = members.iter().filter_map(|it| base(btf, it)).collect();
+    if bases.is_empty() {
+        return Ok(());
+    }
+    for (base, _) in &bases {
+        settle(btf, done, *base, depth + 1)?;
+    }
+    if all_differ(btf, ty, &mut HashSet::new(), 0) {
+        return Ok(());
+    }
+    for (base, name) in bases {
+        let name = format!("base_{}", btf.name(name));
+        let name = btf.intern(&name)?;
+        if let Some(Type::Composite { members, .. }) = btf.get_mut(ty) {
+            for member in members.iter_mut() {
+                if member.name.is_anonymous() && member.ty == base {
+                    member.name = name;
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Whether no two members that CO-RE finds in a class have one name.
+fn all_differ(btf: &BtfBuf, ty: TypeId, names: &mut HashSet<NameOffset>, depth: usize) -> bool {
+    let Some(Type::Composite { members, .. }) = btf.get(ty) else {
+        return true;
+    };
+    depth <= MAX_BASES
+        && names.len() <= MAX_NAMES
+        && members.iter().all(|member| {
+            if member.name.is_anonymous() {
+                all_differ(btf, member.ty, names, depth + 1)
+            } else {
+                names.insert(member.name)
+            }
+        })
+}

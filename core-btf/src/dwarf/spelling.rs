@@ -1,0 +1,350 @@
+//! Names that C cannot spell: those of C++, and of other languages with scopes.
+//!
+//! A type in a namespace or class has its whole path as its name in BTF, made an identifier:
+//! `net::Pool<int*, 4>` is `net_Pool_int_ptr_4`. The same spelling gives the same identifier,
+//! whatever else there is. Names of C are left as they are.
+//!
+//! | in the path | in the identifier |
+//! | --- | --- |
+//! | `::`, `<`, `,`, spaces and the like | `_`, never two |
+//! | `*`, `&`, `&&`, `[`, `~`, `-` | `ptr`, `ref`, `rref`, `arr`, `not`, `neg` |
+//! | an unnamed namespace | `anonymous_namespace` |
+//! | underscores at the start of a part (`__cxx11`) | left out |
+//! | other characters than C's | their number, `u00f6` |
+//! | `a___b`, which CO-RE would take for a flavor | `a_3_b` |
+//! | more than 127 bytes | cut, with a hash of the whole at the end |
+//!
+//! Enumerators are named like types beside their enum, those of an `enum class` like types inside
+//! of it: C has one name space for all.
+
+use std::collections::HashMap;
+
+use gimli::{DwLang, DwTag, constants as dw};
+
+use super::attrs::Attrs;
+use super::units::Key;
+use crate::rust::{MAX_NAME, fit};
+
+/// How a type is called.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Spelling {
+    /// In its own language.
+    pub(super) original: String,
+    /// In BTF.
+    pub(super) identifier: String,
+}
+
+/// A namespace or type whose entries are being read.
+#[derive(Debug)]
+struct Scope<'a> {
+    /// How many entries are around it.
+    depth: usize,
+    kind: ScopeKind,
+    is_namespace: bool,
+    name: ScopeName<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ScopeKind {
+    Enum,
+    EnumClass,
+    Other,
+}
+
+#[derive(Debug)]
+enum ScopeName<'a> {
+    /// Its name, inside the scopes around it.
+    Own(&'a [u8]),
+    /// The whole path, for a type that is defined outside of the scope that declares it.
+    Path(String),
+    /// No part of any path: an unnamed struct, union or enum.
+    None,
+}
+
+/// The scopes that are open while the entries of a unit are read.
+#[derive(Debug, Default)]
+pub(super) struct Scopes<'a> {
+    /// The unit's language has none: there, an entry inside of another says nothing of its name.
+    pub(super) flat: bool,
+    open: Vec<Scope<'a>>,
+    /// Types declared inside a scope, whose definitions only refer to them.
+    declared: HashMap<Key, Spelling>,
+}
+
+impl<'a> Scopes<'a> {
+    /// How an entry is to be called, if not by its plain name.
+    pub(super) fn spell(&mut self, tag: DwTag, key: Key, attrs: &Attrs<'_>) -> Option<Spelling> {
+        match tag {
+            _ if is_scope(tag) && tag != dw::DW_TAG_namespace => {
+                if let Some(declared) = self.declaration(attrs) {
+                    return Some(declared.clone());
+                }
+                let spelling = self.qualified(attrs.name?)?;
+                if attrs.declaration {
+                    self.declared.insert(key, spelling.clone());
+                }
+                Some(spelling)
+            }
+            dw::DW_TAG_typedef | dw::DW_TAG_template_alias => self.qualified(attrs.name?),
+            dw::DW_TAG_enumerator => self.enumerator(attrs.name?),
+            // `_vptr.Base`.
+            dw::DW_TAG_member => plain(attrs.name?),
+            // A symbol, however long.
+            dw::DW_TAG_subprogram => match attrs.linkage_name {
+                Some(name) if is_plain(name) => {
+                    let name = String::from_utf8_lossy(name).into_owned();
+                    Some(Spelling {
+                        identifier: name.clone(),
+                        original: name,
+                    })
+                }
+                _ => plain(attrs.name?),
+            },
+            _ => None,
+        }
+    }
+
+    /// Notes that the entries inside of this one are being read.
+    pub(super) fn enter(&mut self, depth: usize, tag: DwTag, attrs: &Attrs<'a>) {
+        if self.flat {
+            return;
+        }
+        let name = match (self.declaration(attrs), attrs.name) {
+            (Some(declared), _) => ScopeName::Path(declared.original.clone()),
+            (None, Some(name)) => ScopeName::Own(name),
+            (None, None) if tag == dw::DW_TAG_namespace => ScopeName::Own(b"(anonymous namespace)"),
+            (None, None) => ScopeName::None,
+        };
+        let kind = match tag {
+            dw::DW_TAG_enumeration_type if attrs.enum_class => ScopeKind::EnumClass,
+            dw::DW_TAG_enumeration_type => ScopeKind::Enum,
+            _ => ScopeKind::Other,
+        };
+        self.open.push(Scope {
+            depth,
+            kind,
+            is_namespace: tag == dw::DW_TAG_namespace,
+            name,
+        });
+    }
+
+    /// Notes that all entries inside of the one at `depth` have been read.
+    pub(super) fn leave(&mut self, depth: usize) {
+        if self.open.last().is_some_and(|scope| scope.depth >= depth) {
+            self.open.pop();
+        }
+    }
+
+    /// Whether the innermost scope is a type, and not a namespace.
+    pub(super) fn in_type(&self) -> bool {
+        let innermost = self.open.last();
+        innermost.is_some_and(|scope| !scope.is_namespace)
+    }
+
+    /// How the declaration inside of a scope, which an entry defines outside of it, is called.
+    fn declaration(&self, attrs: &Attrs<'_>) -> Option<&Spelling> {
+        self.declared.get(&attrs.origin?)
+    }
+
+    fn qualified(&self, name: &[u8]) -> Option<Spelling> {
+        if self.open.is_empty() {
+            return plain(name);
+        }
+        Some(spelling(path(&self.open, name)))
+    }
+
+    fn enumerator(&self, name: &[u8]) -> Option<Spelling> {
+        let around = match self.open.split_last() {
+            Some((scope, around)) if scope.kind == ScopeKind::Enum => {
+                if let ScopeName::Path(own) = &scope.name {
+                    let (around, _) = own.rsplit_once("::")?;
+                    let name = String::from_utf8_lossy(name);
+                    return Some(spelling(format!("{around}::{name}")));
+                }
+                around
+            }
+            _ => self.open.as_slice(),
+        };
+        if around.is_empty() {
+            return plain(name);
+        }
+        Some(spelling(path(around, name)))
+    }
+}
+
+/// Whether a language has one name space for all types: C, Objective-C and assembler.
+pub(super) fn is_flat(language: DwLang) -> bool {
+    /// `DW_LANG_C23`.
+    const C23: DwLang = DwLang(0x3e);
+    matches!(
+        language,
+        dw::DW_LANG_C89
+            | dw::DW_LANG_C
+            | dw::DW_LANG_C99
+            | dw::DW_LANG_C11
+            | dw::DW_LANG_C17
+            | C23
+            | dw::DW_LANG_ObjC
+            | dw::DW_LANG_Mips_Assembler
+    )
+}
+
+/// Whether types inside of an entry with this tag have it in their path.
+pub(super) fn is_scope(tag: DwTag) -> bool {
+    matches!(
+        tag,
+        dw::DW_TAG_namespace
+            | dw::DW_TAG_structure_type
+            | dw::DW_TAG_class_type
+            | dw::DW_TAG_interface_type
+            | dw::DW_TAG_union_type
+            | dw::DW_TAG_enumeration_type
+    )
+}
+
+/// The path of a name inside of scopes.
+fn path(scopes: &[Scope<'_>], name: &[u8]) -> String {
+    let start = scopes
+        .iter()
+        .rposition(|it| matches!(it.name, ScopeName::Path(_)));
+    let mut out = String::new();
+    for scope in scopes.get(start.unwrap_or(0)..).unwrap_or_default() {
+        match &scope.name {
+            ScopeName::Own(name) => out.push_str(&String::from_utf8_lossy(name)),
+            ScopeName::Path(path) => out.push_str(path),
+            ScopeName::None => continue,
+        }
+        out.push_str("::");
+    }
+    out.push_str(&String::from_utf8_lossy(name));
+    out
+}
+
+fn plain(name: &[u8]) -> Option<Spelling> {
+    (!is_plain(name)).then(|| spelling(String::from_utf8_lossy(name).into_owned()))
+}
+
+/// Whether a name is a C identifier. Bytes beyond ASCII are: C has them too.
+fn is_plain(name: &[u8]) -> bool {
+    name.iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii())
+}
+
+fn spelling(original: String) -> Spelling {
+    // gcc writes `> >`, clang `>>`.
+    let mut original = original;
+    while original.contains("> >") {
+        original = original.replace("> >", ">>");
+    }
+    Spelling {
+        identifier: identifier(&original),
+        original,
+    }
+}
+
+/// The C identifier for a path.
+fn identifier(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    let mut rest = path;
+    let mut part_starts = true;
+    while let Some(c) = rest.chars().next() {
+        let (word, len) = match c {
+            '_' if part_starts && !out.is_empty() => ("", 1),
+            'a'..='z' | 'A'..='Z' | '0'..='9' | '_' => {
+                if part_starts && !out.is_empty() {
+                    out.push('_');
+                }
+                part_starts = false;
+                out.push(c);
+                ("", 1)
+            }
+            '*' => ("ptr", 1),
+            '&' if rest.starts_with("&&") => ("rref", 2),
+            '&' => ("ref", 1),
+            '[' => ("arr", 1),
+            '~' => ("not", 1),
+            '-' => ("neg", 1),
+            c if c.is_ascii() => {
+                part_starts = true;
+                ("", 1)
+            }
+            c => {
+                let number = format!("u{:04x}", u32::from(c));
+                out.push_str(&number);
+                part_starts = false;
+                ("", c.len_utf8())
+            }
+        };
+        if !word.is_empty() {
+            if !out.is_empty() {
+                out.push('_');
+            }
+            out.push_str(word);
+            part_starts = true;
+        }
+        rest = rest.get(len..).unwrap_or_default();
+    }
+    if out.starts_with(|c: char| c.is_ascii_digit()) {
+        out.insert(0, '_');
+    }
+    if out.is_empty() {
+        out.push('_');
+    }
+    fit(&out, MAX_NAME)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Spelling, identifier, plain, spelling};
+
+    /// What authors of BPF programs write depends on it: these must never change.
+    #[test]
+    fn paths_become_identifiers() {
+        for (path, expected) in [
+            ("net::Conn", "net_Conn"),
+            (
+                "std::__cxx11::basic_string<char>",
+                "std_cxx11_basic_string_char",
+            ),
+            ("std::__1::vector<int>", "std_1_vector_int"),
+            (
+                "(anonymous namespace)::Hidden",
+                "anonymous_namespace_Hidden",
+            ),
+            ("Pool<int*, 4>", "Pool_int_ptr_4"),
+            ("Pool<int**&>", "Pool_int_ptr_ptr_ref"),
+            ("Pool<int&&>", "Pool_int_rref"),
+            ("Pool<-1>", "Pool_neg_1"),
+            ("Pool<int [3]>", "Pool_int_arr_3"),
+            ("Pool<void (int, char)>", "Pool_void_int_char"),
+            ("_vptr.Base", "_vptr_Base"),
+            ("_vptr$Base", "_vptr_Base"),
+            ("<lambda(int)>", "lambda_int"),
+            ("~Base", "not_Base"),
+            ("a___b::c", "a_3_b_c"),
+            ("größe::x", "gru00f6u00dfe_x"),
+            ("1x", "_1x"),
+            ("<>", "_"),
+        ] {
+            assert_eq!(identifier(path), expected, "{path}");
+        }
+        let long = identifier(&format!("Pool<{}>", "int, ".repeat(100)));
+        assert_eq!(long.len(), 127, "{long}");
+    }
+
+    /// Compilers space differently.
+    #[test]
+    fn nested_arguments_are_spelled_alike() {
+        assert_eq!(
+            spelling("A<B<C<int> > >".into()),
+            spelling("A<B<C<int>>>".into())
+        );
+    }
+
+    #[test]
+    fn names_of_c_stay() {
+        assert_eq!(plain(b"struct_name__2"), None);
+        assert_eq!(plain("größe".as_bytes()), None);
+        assert!(matches!(plain(b"a.b"), Some(Spelling { .. })));
+    }
+}
