@@ -1,6 +1,5 @@
 //! The borrowed, bounds-checked decoder of a BTF blob.
 
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -73,7 +72,8 @@ impl Endian {
 
 /// A decoded BTF blob that borrows its bytes.
 ///
-/// Shapes: one index of 4 bytes per type is all that is allocated. [`Btf::parse`] has checked the
+/// Shapes: one index of 4 bytes per type, and another of the types that have a tag, is all that is
+/// allocated. [`Btf::parse`] has checked the
 /// header and the extent of every type; references and name offsets are checked where they are
 /// followed.
 #[derive(Clone, Debug)]
@@ -85,7 +85,9 @@ pub struct Btf<'a> {
     /// Offset of the type section in the blob, for error messages.
     types_offset: usize,
     /// Offset in `types` of each type; entry 0 is the first type after the base's.
-    index: Cow<'a, [u32]>,
+    index: Vec<u32>,
+    /// Which of the index are of [`TAGGED`] kinds, ascending.
+    tagged: Vec<u32>,
     pointer_bytes: OnceLock<u32>,
     /// What searches have found, if that is to be remembered. Clones share it.
     found: Option<Arc<Found>>,
@@ -233,7 +235,7 @@ impl<'a> Btf<'a> {
                 expected: "bytes that start and end with NUL",
             });
         }
-        let index = index_types(types, types_offset, endian)?;
+        let (index, tagged) = index_types(types, types_offset, endian)?;
         let btf = Self {
             endian,
             types,
@@ -242,7 +244,8 @@ impl<'a> Btf<'a> {
                 own: strings,
             },
             types_offset,
-            index: Cow::Owned(index),
+            index,
+            tagged,
             pointer_bytes: OnceLock::new(),
             found: None,
             base,
@@ -384,19 +387,25 @@ impl<'a> Btf<'a> {
         &self,
         kinds: u32,
     ) -> impl Iterator<Item = (TypeId, Kind, &'a [u8])> + '_ {
-        self.ids()
-            .zip(self.index.iter())
-            .filter_map(move |(id, &offset)| {
-                let head: &[u8; 8] = self.types.get(offset as usize..)?.first_chunk()?;
-                let [n0, n1, n2, n3, i0, i1, i2, i3] = *head;
-                let number = kind_number(self.endian.u32([i0, i1, i2, i3]));
-                if kinds.checked_shr(number).unwrap_or_default() & 1 == 0 {
-                    return None;
-                }
-                let name = NameOffset(self.endian.u32([n0, n1, n2, n3]));
-                let name = self.strings.from(name)?;
-                Some((id, Kind::from_number(number)?, name))
-            })
+        let all = kinds & !TAGGED != 0;
+        let every = 0..if all { self.index.len() } else { 0 };
+        let tagged = if all { &[] } else { self.tagged.as_slice() };
+        let numbers = every.chain(tagged.iter().map(|&number| number as usize));
+        let base = self.base_last();
+        numbers.filter_map(move |number| {
+            let offset = *self.index.get(number)?;
+            #[expect(clippy::cast_possible_truncation, reason = "at most 2^32 / 12 types")]
+            let id = TypeId(base + 1 + number as u32);
+            let head: &[u8; 8] = self.types.get(offset as usize..)?.first_chunk()?;
+            let [n0, n1, n2, n3, i0, i1, i2, i3] = *head;
+            let number = kind_number(self.endian.u32([i0, i1, i2, i3]));
+            if kinds.checked_shr(number).unwrap_or_default() & 1 == 0 {
+                return None;
+            }
+            let name = NameOffset(self.endian.u32([n0, n1, n2, n3]));
+            let name = self.strings.from(name)?;
+            Some((id, Kind::from_number(number)?, name))
+        })
     }
 
     /// Kind of each type and the bytes that it takes, in the order of the type section.
@@ -575,11 +584,22 @@ const SIZES: [(u32, u32); 128] = {
     sizes
 };
 
-/// Where each type starts. vmlinux has 130 000: the loop is a chain of loads, each of which waits
-/// for the one before, so that it does nothing else; errors are told afterwards.
-fn index_types(types: &[u8], types_offset: usize, endian: Endian) -> Result<Vec<u32>> {
+/// Bits of the kinds that relocations mostly search for: those whose names C writes behind a
+/// keyword.
+const TAGGED: u32 = 1 << Kind::Struct as u32
+    | 1 << Kind::Union as u32
+    | 1 << Kind::Enum as u32
+    | 1 << Kind::Enum64 as u32;
+
+/// Where each type starts, and the numbers of the [`TAGGED`] ones, counted from 0. vmlinux has
+/// 130 000 types: the loop is a chain of loads, each of which waits for the one before, so that it
+/// does little else, without branches; errors are told afterwards.
+fn index_types(types: &[u8], types_offset: usize, endian: Endian) -> Result<(Vec<u32>, Vec<u32>)> {
     // 20 bytes is a low average, so this rarely grows and never reserves more than the input.
     let mut index = Vec::with_capacity(types.len() / 20);
+    // The kernel gives pages of zeros when they are written to, and few are.
+    let mut tagged = vec![0; types.len() / TYPE_BYTES];
+    let mut tagged_len = 0;
     let mut offset = 0_usize;
     while let Some(info) = endian.word_at(types, offset + 4) {
         let size = SIZES.get(kind_number(info) as usize).copied();
@@ -590,13 +610,21 @@ fn index_types(types: &[u8], types_offset: usize, endian: Endian) -> Result<Vec<
         if fixed == 0 || size > types.len() - offset {
             break;
         }
+        if let Some(next) = tagged.get_mut(tagged_len) {
+            #[expect(clippy::cast_possible_truncation, reason = "at most 2^32 / 12 types")]
+            {
+                *next = index.len() as u32;
+            }
+        }
+        tagged_len += (TAGGED >> kind_number(info) & 1) as usize;
         // A section has less than 4 GiB.
         #[expect(clippy::cast_possible_truncation, reason = "its length has 32 bits")]
         index.push(offset as u32);
         offset += size;
     }
     if offset == types.len() {
-        return Ok(index);
+        tagged.truncate(tagged_len);
+        return Ok((index, tagged));
     }
     let have = types.len() - offset;
     let at = types_offset + offset;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use core_btf::merge::targeted;
 use core_btf::object::BpfObject;
-use core_btf::relo::{Row, Sources, check};
+use core_btf::relo::{Row, Sources, problems};
 use libbpf_rs::{ErrorKind, ObjectBuilder, OpenObject, ProgramAttachType, ProgramType};
 
 use crate::error::{Error, Result};
@@ -99,7 +99,7 @@ impl Job {
             app: &app,
             kernel: kernel.as_deref().map_or(&[], slice::from_ref),
         };
-        let rows = check(&parsed, &sources).map_err(Error::Object)?;
+        let rows = problems(&parsed, &sources).map_err(Error::Object)?;
         let (refused, passed) = rows
             .into_iter()
             .partition::<Vec<_>, _>(|row| row.outcome.is_refused());

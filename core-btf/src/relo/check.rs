@@ -18,6 +18,23 @@ use crate::relo::spec::{Display, Fail, Spec, type_name};
 /// # Errors
 /// Malformed relocations, which libbpf would refuse whatever the target is.
 pub fn check(object: &BpfObject<'_>, sources: &Sources<'_, '_>) -> Result<Vec<Row>> {
+    rows(object, sources, |_| true)
+}
+
+/// The rows of [`check`] that are not [`Outcome::Ok`]: what a load has to know, in half the time,
+/// as most of a row is text.
+///
+/// # Errors
+/// As [`check`].
+pub fn problems(object: &BpfObject<'_>, sources: &Sources<'_, '_>) -> Result<Vec<Row>> {
+    rows(object, sources, |outcome| !matches!(outcome, Outcome::Ok))
+}
+
+fn rows(
+    object: &BpfObject<'_>,
+    sources: &Sources<'_, '_>,
+    wanted: impl Fn(&Outcome) -> bool,
+) -> Result<Vec<Row>> {
     let roots = Roots::find(object, sources);
     let decided = evaluate(object, &roots, sources)?;
     let check = Check {
@@ -31,7 +48,13 @@ pub fn check(object: &BpfObject<'_>, sources: &Sources<'_, '_>) -> Result<Vec<Ro
         .iter()
         .zip(&decided)
         .enumerate()
-        .map(|(n, (relocation, evaluated))| check.row(n, relocation, evaluated))
+        .filter_map(|(n, (relocation, evaluated))| {
+            let patch = patch(object, sources, relocation, evaluated);
+            let outcome = check
+                .outcome(n, relocation, evaluated, &patch)
+                .unwrap_or_else(Outcome::Invalid);
+            wanted(&outcome).then(|| check.row(n, relocation, evaluated, &patch, outcome))
+        })
         .collect())
 }
 
@@ -43,9 +66,15 @@ struct Check<'x, 's, 'o, 't> {
 }
 
 impl<'o, 't> Check<'_, '_, 'o, 't> {
-    fn row(&self, n: usize, relocation: &Relocation<'o>, evaluated: &Evaluated<'_, 't>) -> Row {
+    fn row(
+        &self,
+        n: usize,
+        relocation: &Relocation<'o>,
+        evaluated: &Evaluated<'_, 't>,
+        patch: &Patch,
+        outcome: Outcome,
+    ) -> Row {
         let object = self.object;
-        let patch = patch(object, self.sources, relocation, evaluated);
         let function = object.function(relocation);
         let (candidate, spec) = match &evaluated.decision {
             Decision::Found(hit, _) | Decision::Ambiguous(hit, _) => {
@@ -91,13 +120,11 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
             origin,
             old: evaluated.old.number,
             new: match patch {
-                Patch::Value(value) => Some(value),
+                Patch::Value(value) => Some(*value),
                 Patch::Poison(_) | Patch::Refused(_) => None,
             },
             guarded: self.is_guarded(relocation),
-            outcome: self
-                .outcome(n, relocation, evaluated, &patch)
-                .unwrap_or_else(Outcome::Invalid),
+            outcome,
         }
     }
 

@@ -15,7 +15,7 @@
 //! | `flow` | what a function does with an offset, from its instructions |
 //! | `access` | the rules by which an access is right, or refused |
 //! | `near` | names that may have been meant |
-//! | `check` | [`check`]: a [`Row`] for each relocation |
+//! | `check` | [`check`]: a [`Row`] for each relocation; [`problems`]: those that matter to a load |
 //!
 //! Target types may come from an untrusted binary: every walk is bounded, and malformed types end
 //! in an error or in a relocation that fails, never in a panic.
@@ -40,6 +40,6 @@ pub(crate) mod value;
 mod tests;
 
 pub use candidates::{Origin, Sources};
-pub use check::check;
+pub use check::{check, problems};
 pub use name::essential_name;
 pub use outcome::{Outcome, Row};
