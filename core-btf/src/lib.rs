@@ -60,9 +60,6 @@ mod strings;
 mod subset;
 #[cfg(feature = "make")]
 pub mod tag;
-#[cfg(feature = "make")]
-#[cfg(test)]
-mod test_types;
 pub mod write;
 
 #[cfg(feature = "make")]

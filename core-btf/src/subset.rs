@@ -91,52 +91,22 @@ impl BtfBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{CompositeKind, IntEncoding, Kind, Member, NameOffset};
+    use crate::model::{Kind, NameOffset};
+    use crate::testing::Types;
 
     /// `int`, `struct node { int value; struct node *next; }` with a tag, and `typedef int other`.
     fn node() -> BtfBuf {
-        let mut buf = BtfBuf::new();
-        let name = buf.intern("int").unwrap();
-        let int = buf
-            .push(Type::Int {
-                name,
-                size_bytes: 4,
-                encoding: IntEncoding::SIGNED,
-                offset_bits: 0,
-                bits: 32,
-            })
-            .unwrap();
-        let name = buf.intern("other").unwrap();
-        buf.push(Type::Typedef { name, ty: int }).unwrap();
-        let pointer = buf.push(Type::Ptr(TypeId(4))).unwrap();
-        let member = |name, ty, offset_bits| Member {
-            name,
-            ty,
-            offset_bits,
-            bitfield_bits: 0,
-        };
-        let members = vec![
-            member(buf.intern("value").unwrap(), int, 0),
-            member(buf.intern("next").unwrap(), pointer, 64),
-        ];
-        let name = buf.intern("node").unwrap();
-        let node = buf
-            .push(Type::Composite {
-                kind: CompositeKind::Struct,
-                name,
-                size_bytes: 16,
-                members,
-            })
-            .unwrap();
-        let name = buf.intern("tag").unwrap();
-        buf.push(Type::DeclTag {
-            name,
-            ty: node,
-            component: -1,
-            attribute: false,
-        })
-        .unwrap();
-        buf
+        let mut t = Types::default();
+        let int = t.int("int", 4);
+        t.typedef("other", int);
+        let pointer = t.push(Type::Ptr(TypeId(4)));
+        let node = t.structure(
+            "node",
+            16,
+            &[("value", int, 0, 0), ("next", pointer, 64, 0)],
+        );
+        t.tag(node);
+        t.0
     }
 
     fn kinds(buf: &BtfBuf) -> Vec<(Kind, String)> {
@@ -165,7 +135,7 @@ mod tests {
                 (Kind::Int, "int"),
                 (Kind::Ptr, ""),
                 (Kind::Struct, "node"),
-                (Kind::DeclTag, "tag")
+                (Kind::DeclTag, crate::object::APP_TAG)
             ]
             .map(|(kind, name)| (kind, name.to_owned()))
         );

@@ -14,12 +14,16 @@ impl Types {
         self.0.push(ty).unwrap()
     }
 
-    pub(crate) fn int(&mut self, name: &str, size_bytes: u32, encoding: u8) -> TypeId {
+    pub(crate) fn int(&mut self, name: &str, size_bytes: u32) -> TypeId {
+        self.int_as(name, size_bytes, IntEncoding::SIGNED)
+    }
+
+    pub(crate) fn int_as(&mut self, name: &str, size_bytes: u32, encoding: IntEncoding) -> TypeId {
         let name = self.0.intern(name).unwrap();
         self.push(Type::Int {
             name,
             size_bytes,
-            encoding: IntEncoding(encoding),
+            encoding,
             offset_bits: 0,
             bits: u8::try_from(8 * size_bytes).unwrap(),
         })

@@ -2,7 +2,7 @@ use super::*;
 use crate::model::{CompositeKind, IntEncoding, Param};
 use crate::object::{APP_MARK, APP_TAG};
 use crate::read::{Btf, Endian};
-use crate::test_types::Types;
+use crate::testing::Types;
 use crate::{Error, Type, TypeId};
 
 impl Types {
@@ -33,7 +33,7 @@ fn lines(header: &str) -> String {
 /// A type is printed after those it needs whole, and behind pointers a declaration is enough.
 #[test]
 fn definitions_stand_in_the_order_c_needs() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     // struct outer { struct inner i; struct other *o; }; before both of the others.
     let (inner, other, pointer) = (TypeId(2), TypeId(3), TypeId(4));
     t.structure("outer", 16, &[("i", inner, 0, 0), ("o", pointer, 64, 0)]);
@@ -60,7 +60,7 @@ fn definitions_stand_in_the_order_c_needs() {
 /// Roots bring along what they refer to, and nothing else.
 #[test]
 fn roots_are_printed_with_what_they_need() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     let int = t.int("int", 4);
     let far = t.structure("far", 4, &[("x", int, 0, 0)]);
     let pointer = t.push(Type::Ptr(far));
@@ -82,7 +82,7 @@ fn roots_are_printed_with_what_they_need() {
 /// Every kind of declarator, as C writes it inside out.
 #[test]
 fn declarators_bind_as_in_c() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     let int = t.int("int", 4);
     let matrix = t.array(int, 3);
     let matrix = t.array(matrix, 2);
@@ -132,7 +132,7 @@ fn declarators_bind_as_in_c() {
 /// Packed, over-aligned and padded structs say so.
 #[test]
 fn layouts_that_c_would_not_choose_are_forced() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     let (char, int, long) = (t.int("char", 1), t.int("int", 4), t.int("long", 8));
     t.structure("packed", 5, &[("c", char, 0, 0), ("i", int, 8, 0)]);
     t.structure("aligned", 16, &[("i", int, 0, 0)]);
@@ -201,7 +201,7 @@ fn layouts_that_c_would_not_choose_are_forced() {
 /// Bitfields keep their bits: across units only when packed, with the gaps filled.
 #[test]
 fn bitfields_are_placed_bit_by_bit() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     let int = t.int("int", 4);
     t.structure(
         "plain",
@@ -251,7 +251,7 @@ fn bitfields_are_placed_bit_by_bit() {
 /// An enum gets an explicit type only when clang would choose another one.
 #[test]
 fn enums_have_their_size_and_sign() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     t.enumeration("plain", 4, false, &[("A", 0), ("B", 0xffff_ffff)]);
     t.enumeration("negative", 4, true, &[("C", -1)]);
     t.enumeration("small", 1, false, &[("D", 255)]);
@@ -276,7 +276,7 @@ fn enums_have_their_size_and_sign() {
 /// Tags, ordinary names and keywords each live in their own space; what clashes gets a flavor.
 #[test]
 fn clashing_names_get_flavors() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     let int = t.int("int", 4);
     let name = t.0.intern("x").unwrap();
     let fwd = t.push(Type::Fwd {
@@ -307,7 +307,7 @@ fn clashing_names_get_flavors() {
 /// A header that is included after another one shares no name with it.
 #[test]
 fn beside_another_header_names_are_kept_apart() {
-    let mut kernel = Types::new();
+    let mut kernel = Types::default();
     let int = kernel.int("int", 4);
     kernel.structure("file", 4, &[("f", int, 0, 0)]);
     kernel.typedef("u32", int);
@@ -315,7 +315,7 @@ fn beside_another_header_names_are_kept_apart() {
     let kernel = kernel.0.encode(Endian::Little).unwrap();
     let kernel = Btf::parse(&kernel).unwrap();
 
-    let mut t = Types::new();
+    let mut t = Types::default();
     let long = t.int("long", 8);
     let u32 = t.typedef("u32", long);
     t.structure("file", 8, &[("pos", u32, 0, 0)]);
@@ -337,7 +337,7 @@ fn beside_another_header_names_are_kept_apart() {
 /// A split blob's types come with what they need of its base, behind pointers only its name.
 #[test]
 fn a_split_blob_is_printed_with_what_it_needs_of_its_base() {
-    let mut base = Types::new();
+    let mut base = Types::default();
     let int = base.int("int", 4);
     let needed = base.structure("needed", 4, &[("x", int, 0, 0)]);
     let far = base.structure("far", 4, &[("x", int, 0, 0)]);
@@ -346,7 +346,7 @@ fn a_split_blob_is_printed_with_what_it_needs_of_its_base() {
     let base_btf = Btf::parse(&base_blob).unwrap();
 
     // The same types again with two more, cut off behind the names and types of the base.
-    let mut whole = Types::new();
+    let mut whole = Types::default();
     whole.0.extend(&base.0).unwrap();
     let pointer = whole.push(Type::Ptr(far));
     whole.structure("module", 16, &[("n", needed, 0, 0), ("f", pointer, 64, 0)]);
@@ -376,7 +376,7 @@ fn a_split_blob_is_printed_with_what_it_needs_of_its_base() {
 /// The provenance mark: a tag on structs and unions, an enumerator in enums.
 #[test]
 fn composites_are_tagged_and_enums_marked() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     let int = t.int("int", 4);
     t.structure("s", 4, &[("x", int, 0, 0)]);
     t.enumeration("e", 4, false, &[("A", 5)]);
@@ -402,7 +402,7 @@ fn composites_are_tagged_and_enums_marked() {
 /// Annotations of the BTF itself reach the header, with their text made harmless.
 #[test]
 fn annotations_are_printed() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     let int = t.int("int", 4);
     let user = t.0.intern("user").unwrap();
     let tagged = t.push(Type::TypeTag {
@@ -438,7 +438,7 @@ fn annotations_are_printed() {
 /// What C has no type or no place for keeps its size and leaves the rest where it is.
 #[test]
 fn what_c_lacks_is_stood_in_for() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     let char = t.int("char", 1);
     let name = t.0.intern("long double").unwrap();
     let float = t.push(Type::Float {
@@ -483,25 +483,25 @@ fn impossible_types_are_errors() {
         other => panic!("{other:?}"),
     };
 
-    let mut t = Types::new();
+    let mut t = Types::default();
     t.structure("ouroboros", 4, &[("me", TypeId(1), 0, 0)]);
     assert_eq!(problem(&t), (1, "is part of its own definition"));
 
-    let mut t = Types::new();
+    let mut t = Types::default();
     t.structure("user", 4, &[("x", TypeId(2), 0, 0)]);
     t.structure("", 4, &[("", TypeId(2), 0, 0)]);
     assert_eq!(problem(&t), (2, "nests deeper than 100 levels"));
 
-    let mut t = Types::new();
+    let mut t = Types::default();
     t.structure("user", 8, &[("x", TypeId(2), 0, 0)]);
     t.push(Type::Ptr(TypeId(2)));
     assert_eq!(problem(&t), (2, "nests deeper than 100 levels"));
 
-    let mut t = Types::new();
+    let mut t = Types::default();
     t.typedef("t", TypeId(1));
     assert_eq!(problem(&t), (1, "is part of its own definition"));
 
-    let mut t = Types::new();
+    let mut t = Types::default();
     t.structure("user", 8, &[("x", TypeId(2), 0, 0)]);
     t.array(TypeId(2), 2);
     assert_eq!(
@@ -509,14 +509,14 @@ fn impossible_types_are_errors() {
         (2, "is an array of itself, or of too many others")
     );
 
-    let mut t = Types::new();
+    let mut t = Types::default();
     let char = t.int("char", 1);
     t.structure("outside", 1, &[("x", char, 8, 0)]);
     t.structure("narrow", 4, &[("x", char, 0, 9)]);
     assert_eq!(problem(&t).0, 2);
 
     // 2^60 members in a hundred types.
-    let mut t = Types::new();
+    let mut t = Types::default();
     for id in 2..102 {
         let two = [("a", TypeId(id), 0, 0), ("b", TypeId(id), 0, 0)];
         t.composite(

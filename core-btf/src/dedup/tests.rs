@@ -1,6 +1,6 @@
 use super::*;
 use crate::model::{CompositeKind, SectionVar};
-use crate::test_types::Types;
+use crate::testing::Types;
 use crate::{Error, Type, TypeId};
 
 fn fwd(t: &mut Types, name: &str) -> TypeId {
@@ -35,7 +35,7 @@ fn list(t: &mut Types) {
 /// A cycle through a pointer is no obstacle.
 #[test]
 fn types_that_refer_to_themselves_merge() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     list(&mut t);
     list(&mut t);
     assert_eq!(map(&t), [0, 1, 2, 3, 1, 2, 3]);
@@ -44,7 +44,7 @@ fn types_that_refer_to_themselves_merge() {
 /// The second struct differs from the first only in what its pointer's target is made of.
 #[test]
 fn types_of_one_name_and_different_layout_stay_apart_with_their_users() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     for size in [4, 8] {
         let int = t.int("int", size);
         let inner = t.structure("inner", 8, &[("x", int, 0, 0)]);
@@ -57,7 +57,7 @@ fn types_of_one_name_and_different_layout_stay_apart_with_their_users() {
 /// Whichever unit comes first, and through all that refers to them.
 #[test]
 fn forward_declarations_become_the_only_definition() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     let declared = fwd(&mut t, "s");
     let pointer = t.push(Type::Ptr(declared));
     t.structure("user", 8, &[("s", pointer, 0, 0)]);
@@ -73,7 +73,7 @@ fn forward_declarations_become_the_only_definition() {
 /// Which of two definitions is meant, nothing in BTF says.
 #[test]
 fn forward_declarations_of_an_ambiguous_name_stay() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     let int = t.int("int", 4);
     t.structure("s", 4, &[("a", int, 0, 0)]);
     fwd(&mut t, "s");
@@ -87,7 +87,7 @@ fn forward_declarations_of_an_ambiguous_name_stay() {
 /// declaration that has joined them by then leaves again.
 #[test]
 fn forward_declarations_wait_until_definitions_are_stable() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     fwd(&mut t, "outer");
     for size in [4, 8] {
         let int = t.int("int", size);
@@ -100,7 +100,7 @@ fn forward_declarations_wait_until_definitions_are_stable() {
 /// `enum e;` is BTF's enum without enumerators.
 #[test]
 fn enums_without_enumerators_are_forward_declarations() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     t.enumeration("e", 4, false, &[]);
     t.enumeration("e", 8, false, &[("A", 1 << 40)]);
     t.enumeration("", 4, false, &[]);
@@ -112,7 +112,7 @@ fn enums_without_enumerators_are_forward_declarations() {
 /// compares an array's element with itself there).
 #[test]
 fn types_given_twice_in_one_unit_merge() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     let (int, long) = (t.int("int", 4), t.int("long", 8));
     let (one, same, other) = (t.array(int, 2), t.array(int, 2), t.array(long, 2));
     for second in [one, same, other] {
@@ -124,7 +124,7 @@ fn types_given_twice_in_one_unit_merge() {
 /// Kinds that differ in one field each.
 #[test]
 fn every_field_counts() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     let int = t.int("int", 4);
     let name = t.0.intern("n").unwrap();
     let void = TypeId::VOID;
@@ -176,7 +176,7 @@ fn every_field_counts() {
 /// Two units may each have a static variable of one name.
 #[test]
 fn variables_and_sections_stay() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     let int = t.int("int", 4);
     let name = t.0.intern("v").unwrap();
     for _ in 0..2 {
@@ -203,21 +203,21 @@ fn variables_and_sections_stay() {
 /// The one way in which types can be wrong here.
 #[test]
 fn a_reference_to_nothing_is_an_error() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     t.push(Type::Ptr(TypeId(2)));
     let error = Error::NoSuchType {
         ty: TypeId(2),
         last: 1,
     };
     assert_eq!(dedup(t.0).unwrap_err(), error);
-    assert_eq!(dedup(Types::new().0).unwrap().len(), 0);
+    assert_eq!(dedup(Types::default().0).unwrap().len(), 0);
 }
 
 /// Depth is no recursion, and a difference at the far end of a long chain is no quadratic work.
 #[test]
 fn long_chains_of_pointers_and_structs_take_linear_time() {
     const LENGTH: u32 = 100_000;
-    let mut t = Types::new();
+    let mut t = Types::default();
     for _ in 0..2 {
         // Each unit: a chain that ends in a type of its own.
         let start = u32::try_from(t.0.len()).unwrap();
@@ -239,7 +239,7 @@ fn long_chains_of_pointers_and_structs_take_linear_time() {
 /// Typedefs of themselves and the like are types as good as any.
 #[test]
 fn chains_without_end_are_no_loop() {
-    let mut t = Types::new();
+    let mut t = Types::default();
     t.typedef("t", TypeId(1));
     t.typedef("t", TypeId(3));
     t.typedef("t", TypeId(2));

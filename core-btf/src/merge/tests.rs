@@ -17,7 +17,7 @@ const fn mov(value: u8) -> [u8; 8] {
 fn every_kind() -> Types {
     use crate::model::{Param, SectionVar};
     let mut t = Types::default();
-    let int = t.int("int", 4, 1);
+    let int = t.int("int", 4);
     let pointer = t.push(Type::Ptr(int));
     let array = t.array(pointer, 3);
     let s = t.structure("s", 32, &[("a", int, 0, 3), ("p", array, 64, 0)]);
@@ -132,7 +132,7 @@ fn mixed_blobs_are_refused() {
 /// A kernel with `struct task { int pid; }`.
 fn vmlinux() -> Types {
     let mut t = Types::default();
-    let int = t.int("int", 4, 1);
+    let int = t.int("int", 4);
     t.structure("task", 16, &[("", TypeId(3), 0, 0)]);
     t.structure("", 16, &[("pid", int, 64, 0)]);
     t
@@ -194,7 +194,7 @@ fn split_blobs_read_through_their_base() {
 /// A BPF object that asks for members of untagged structs: name, member.
 fn asks(asked: &[(&str, &str, RelocationKind)], tagged: bool) -> Vec<u8> {
     let mut t = Types::default();
-    let int = t.int("int", 4, 1);
+    let int = t.int("int", 4);
     let mut relocations = Vec::new();
     for (n, &(name, member, kind)) in asked.iter().enumerate() {
         let root = t.structure(name, 4, &[(member, int, 0, 0)]);
@@ -220,7 +220,7 @@ fn untagged_roots_are_searched_in_order() {
     let base = Btf::parse(&base).unwrap();
     let split = Btf::parse_split(&blob, &base).unwrap();
     let mut app = Types::default();
-    let int = app.int("int", 4, 1);
+    let int = app.int("int", 4);
     for name in ["task", "dev", "mine"] {
         app.structure(name, 64, &[("pid", int, 256, 0), ("t", int, 288, 0)]);
     }
@@ -289,7 +289,7 @@ fn targeted_merges_are_minimal() {
 #[test]
 fn a_zero_length_array_in_the_middle_does_not_become_flexible() {
     let mut local = Types::default();
-    let int = local.int("int", 4, 1);
+    let int = local.int("int", 4);
     let array = local.array(int, 9);
     let root = local.structure("s", 36, &[("a", array, 0, 0)]);
     local.tag(root);
@@ -298,7 +298,7 @@ fn a_zero_length_array_in_the_middle_does_not_become_flexible() {
     let parsed = BpfObject::parse(&bytes).unwrap();
     for (last, exists) in [(true, 1), (false, 0)] {
         let mut app = Types::default();
-        let int = app.int("int", 4, 1);
+        let int = app.int("int", 4);
         let array = app.array(int, 0);
         let mut members = vec![("x", int, 0, 0), ("a", array, 32, 0)];
         if !last {
@@ -325,8 +325,8 @@ fn a_zero_length_array_in_the_middle_does_not_become_flexible() {
 fn pointer_sizes_are_kept_apart() {
     let with_long = |size: u32, name: &str| {
         let mut t = Types::default();
-        t.int("long", size, 1);
-        let int = t.int("int", 4, 1);
+        t.int("long", size);
+        let int = t.int("int", 4);
         t.structure(name, 8, &[("a", int, 0, 0)]);
         t.blob()
     };

@@ -6,7 +6,7 @@ const EXIT: [u8; 8] = [0x95, 0, 0, 0, 0, 0, 0, 0];
 /// `struct data { int a, b; }` tagged, `struct task` not, an enum of each.
 fn types() -> (Types, [TypeId; 4]) {
     let mut t = Types::default();
-    let int = t.int("int", 4, 1);
+    let int = t.int("int", 4);
     let state = t.enumeration("state", 4, false, &[("IDLE", 0)]);
     let policy = t.enumeration("policy", 4, false, &[("FIFO", 1)]);
     let data = t.structure(

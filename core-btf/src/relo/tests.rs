@@ -5,7 +5,7 @@ use crate::RelocationKind::{
     self, EnumvalValue, FieldByteOffset, FieldByteSize, FieldExists, FieldLshiftU64,
     FieldRshiftU64, FieldSigned, TypeExists, TypeMatches, TypeSize,
 };
-use crate::model::{CompositeKind, Type, TypeId};
+use crate::model::{CompositeKind, IntEncoding, Type, TypeId};
 use crate::read::{Btf, Endian};
 use crate::relo::matching::{Match, Stop, match_spec};
 use crate::relo::spec::{Display, Spec};
@@ -14,9 +14,9 @@ use crate::testing::Types;
 
 /// `struct s` with what a spec can meet; returns its id.
 fn sample(t: &mut Types) -> TypeId {
-    let int = t.int("int", 4, 1);
-    let wide = t.int("unsigned long", 8, 0);
-    let byte = t.int("char", 1, 3);
+    let int = t.int("int", 4);
+    let wide = t.int_as("unsigned long", 8, IntEncoding::UNSIGNED);
+    let byte = t.int_as("char", 1, IntEncoding(3));
     let grid = t.array(int, 3);
     let grid = t.array(grid, 2);
     let tail = t.array(byte, 0);
@@ -149,8 +149,8 @@ fn values_of_fields() {
 #[test]
 fn impossible_bitfields_are_refused() {
     let mut t = Types::default();
-    let wide = t.int("long", 8, 1);
-    let odd = t.int("odd", 3, 1);
+    let wide = t.int("long", 8);
+    let odd = t.int("odd", 3);
     let s = t.structure("s", 32, &[("a", wide, 60, 60), ("b", odd, 0, 3)]);
     let blob = t.blob();
     let btf = Btf::parse(&blob).unwrap();
@@ -207,7 +207,7 @@ fn ask(
 #[test]
 fn members_are_found_through_anonymous_ones() {
     let local = |t: &mut Types| {
-        let int = t.int("int", 4, 1);
+        let int = t.int("int", 4);
         t.structure("s", 8, &[("a", int, 0, 0), ("x", int, 32, 0)])
     };
     let found = |access| ask(FieldExists, access, local, sample);
@@ -222,11 +222,11 @@ fn members_are_found_through_anonymous_ones() {
 #[test]
 fn the_first_member_of_a_name_decides() {
     let local = |t: &mut Types| {
-        let int = t.int("int", 4, 1);
+        let int = t.int("int", 4);
         t.structure("s", 4, &[("a", int, 0, 0)])
     };
     let found = ask(FieldExists, "0:0", local, |t| {
-        let int = t.int("int", 4, 1);
+        let int = t.int("int", 4);
         let pointer = t.push(Type::Ptr(int));
         t.structure("s", 16, &[("a", pointer, 0, 0), ("a", int, 64, 0)])
     });
@@ -238,7 +238,7 @@ fn the_first_member_of_a_name_decides() {
 fn array_bounds_are_the_targets() {
     let with = |len: u32, last: bool| {
         move |t: &mut Types| {
-            let int = t.int("int", 4, 1);
+            let int = t.int("int", 4);
             let array = t.array(int, len);
             let mut members = vec![("a", array, 0, 0)];
             if !last {
@@ -258,7 +258,7 @@ fn array_bounds_are_the_targets() {
 #[test]
 fn hostile_types_end() {
     let local = |t: &mut Types| {
-        let int = t.int("int", 4, 1);
+        let int = t.int("int", 4);
         t.structure("s", 4, &[("a", int, 0, 0)])
     };
     // An anonymous member of its own type, twice: 2^64 paths.
@@ -310,8 +310,10 @@ fn natures_of_members() {
     /// Makes one type of a nature.
     type Make = fn(&mut Types) -> TypeId;
     let natures: [(&str, Make); 9] = [
-        ("int", |t| t.int("int", 4, 1)),
-        ("long", |t| t.int("unsigned long", 8, 0)),
+        ("int", |t| t.int("int", 4)),
+        ("long", |t| {
+            t.int_as("unsigned long", 8, IntEncoding::UNSIGNED)
+        }),
         ("pointer", |t| t.push(Type::Ptr(TypeId::VOID))),
         ("enum e", |t| t.enumeration("e", 4, false, &[])),
         ("enum f", |t| t.enumeration("f", 4, false, &[])),
@@ -319,7 +321,7 @@ fn natures_of_members() {
         ("struct", |t| t.structure("x", 4, &[])),
         ("union", |t| t.composite(CompositeKind::Union, "y", 8, &[])),
         ("array", |t| {
-            let int = t.int("int", 4, 1);
+            let int = t.int("int", 4);
             t.array(int, 2)
         }),
     ];
@@ -353,7 +355,7 @@ fn natures_of_members() {
 fn pointers_of_32_bit_programs_have_four_bytes() {
     for (long, size) in [(4, 4), (8, 8)] {
         let mut t = Types::default();
-        t.int("long unsigned int", long, 0);
+        t.int_as("long unsigned int", long, IntEncoding::UNSIGNED);
         let pointer = t.push(Type::Ptr(TypeId::VOID));
         let s = t.structure("s", 8, &[("p", pointer, 0, 0)]);
         let blob = t.blob();
