@@ -452,7 +452,7 @@ impl<'a> File<'a> {
 }
 
 /// The GNU build-id among notes.
-pub(crate) fn build_id_in(notes: &[u8], endian: Endian) -> Option<&[u8]> {
+fn build_id_in(notes: &[u8], endian: Endian) -> Option<&[u8]> {
     let mut rest = notes;
     loop {
         let word = |at| {

@@ -84,6 +84,10 @@ pub(super) struct Attrs<'a> {
     pub(super) str_offsets_base: Option<usize>,
     /// `DW_AT_dwo_name`.
     pub(super) dwo_name: Option<&'a [u8]>,
+    /// `DW_AT_GNU_dwo_id`.
+    pub(super) dwo_id: Option<u64>,
+    /// `DW_AT_comp_dir`.
+    pub(super) comp_dir: Option<&'a [u8]>,
     /// `DW_AT_language`.
     pub(super) language: Option<DwLang>,
     /// `DW_AT_declaration`.
@@ -107,6 +111,8 @@ pub(super) struct Reader<'u, 'a> {
     sections: &'a Sections<'a>,
     encoding: Encoding,
     start: Key,
+    /// Key of the start of the `.debug_info` that the unit is in.
+    info_start: Key,
     /// `DW_AT_str_offsets_base` of the unit's root.
     pub(super) str_offsets_base: usize,
 }
@@ -120,9 +126,16 @@ impl<'u, 'a> Reader<'u, 'a> {
             (_, gimli::Format::Dwarf32) => 8,
             (_, gimli::Format::Dwarf64) => 16,
         };
+        let str_offsets_base = unit.str_offsets.saturating_add(str_offsets_base);
+        let info_start = if unit.alternate {
+            units.alternate_key(0).unwrap_or(NOWHERE)
+        } else {
+            0
+        };
         Self {
             units,
-            sections: units.sections,
+            info_start,
+            sections: units.sections_of(unit),
             encoding,
             start: unit.start,
             str_offsets_base,
@@ -149,6 +162,14 @@ impl<'u, 'a> Reader<'u, 'a> {
                 }
                 dw::DW_AT_dwo_name | dw::DW_AT_GNU_dwo_name => {
                     attrs.dwo_name = Some(self.name(value)?.unwrap_or_default());
+                    true
+                }
+                dw::DW_AT_GNU_dwo_id => {
+                    attrs.dwo_id = unsigned(value);
+                    true
+                }
+                dw::DW_AT_comp_dir => {
+                    attrs.comp_dir = self.name(value)?;
                     true
                 }
                 dw::DW_AT_type => self.reference(value, &mut attrs.ty),
@@ -235,6 +256,10 @@ impl<'u, 'a> Reader<'u, 'a> {
             AttributeValue::String(name) => return Ok(Some(name.slice())),
             AttributeValue::DebugStrRef(offset) => (self.sections.str(), offset.0),
             AttributeValue::DebugLineStrRef(offset) => (self.sections.line_str(), offset.0),
+            AttributeValue::DebugStrRefSup(offset) => match &self.sections.alternate {
+                Some(alternate) => (alternate.str(), offset.0),
+                None => return Ok(None),
+            },
             AttributeValue::DebugStrOffsetsIndex(index) => {
                 let offset = gimli::DebugStrOffsets::from(self.sections.str_offsets())
                     .get_str_offset(
@@ -262,7 +287,8 @@ impl<'u, 'a> Reader<'u, 'a> {
     fn reference(&self, value: AttributeValue<Slice<'a>>, to: &mut Option<Key>) -> bool {
         let key = match value {
             AttributeValue::UnitRef(offset) => key_in(self.start, offset.0),
-            AttributeValue::DebugInfoRef(offset) => key_in(0, offset.0),
+            AttributeValue::DebugInfoRef(offset) => key_in(self.info_start, offset.0),
+            AttributeValue::DebugInfoRefSup(offset) => self.units.alternate_key(offset.0),
             AttributeValue::DebugTypesRef(signature) => self.units.signature(signature.0),
             _ => None,
         };

@@ -180,10 +180,10 @@ pub(super) fn collect(
     let mut frames: Vec<Frame> = Vec::new();
     for unit in chunk.units {
         let at = |error| units.error(error, unit.start);
-        let abbreviations = match tables.entry(unit.header.debug_abbrev_offset().0) {
+        let abbreviations = match tables.entry(unit.table()) {
             Entry::Occupied(table) => table.into_mut(),
             Entry::Vacant(table) => {
-                let abbreviations = units.abbreviations(*table.key())?;
+                let abbreviations = units.abbreviations(unit)?;
                 table.insert(abbreviations)
             }
         };
@@ -211,7 +211,7 @@ pub(super) fn collect(
                 if attrs.language == Some(dw::DW_LANG_Rust) {
                     language = "rust";
                 }
-                scopes.flat = attrs.language.is_some_and(is_flat);
+                scopes.flat = attrs.language.map_or_else(|| units.is_flat(), is_flat);
                 Frame::Other
             } else if matters(abbrev.tag(), frames.last(), functions) {
                 let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;

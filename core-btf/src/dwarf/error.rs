@@ -22,6 +22,14 @@ pub enum Error {
         /// What is wrong with it.
         source: Box<Error>,
     },
+    /// A file with split-off units has the error in `source`.
+    #[error("split-off file {path}")]
+    SplitFile {
+        /// Path of the file.
+        path: String,
+        /// What is wrong with it.
+        source: Box<Error>,
+    },
     /// The file has no `.debug_info` section; it was compiled without `-g`, or stripped.
     #[error("no debug information (.debug_info); compile with -g and do not strip")]
     NoDebugInfo,

@@ -3,14 +3,16 @@
 use std::collections::HashSet;
 use std::thread::available_parallelism;
 
-use gimli::RunTimeEndian;
+use gimli::{RunTimeEndian, UnitType};
 
 use super::closure::{Marks, Through, move_marked, recursive};
 use super::collect::{Collected, StandIn, collect};
 use super::error::{Error, Problem, Warning};
 use super::input::{Input, objects};
 use super::join::{functions_with_code, join};
+use super::links::links;
 use super::resolve::resolve_chunk;
+use super::root::unit_root;
 use super::sections::Sections;
 use super::threads;
 use super::units::Units;
@@ -60,6 +62,17 @@ pub struct Extraction {
     pub warnings: Vec<Warning>,
 }
 
+/// Files that have debug information of the one to extract from; [`links`](super::links()) says which
+/// there are.
+#[derive(Clone, Debug, Default)]
+pub struct Elsewhere<'a> {
+    /// The file with what several files share.
+    pub alternate: Option<&'a [u8]>,
+    /// Files of split-off units: `.dwo` files or one package (`.dwp`), each with its path. Once there is
+    /// one, units that are in none of them are passed over.
+    pub split: Vec<(String, &'a [u8])>,
+}
+
 /// What an object contributes.
 struct Part {
     btf: BtfBuf,
@@ -80,15 +93,32 @@ struct Part {
 /// [`Error`]; a type that BTF cannot describe is an error only if a root contains it, and a
 /// [`Warning`] otherwise.
 pub fn extract(data: &[u8], options: &Options) -> Result<Extraction, Error> {
+    extract_all(data, &Elsewhere::default(), options)
+}
+
+/// Like [`extract`], for debug information that is spread over several files.
+///
+/// # Errors
+/// As [`extract`], and [`Error::SplitFile`] for a file that is of another build than `data`.
+pub fn extract_all(
+    data: &[u8],
+    elsewhere: &Elsewhere<'_>,
+    options: &Options,
+) -> Result<Extraction, Error> {
     let threads = match options.threads {
         0 => available_parallelism().map_or(1, usize::from),
         threads => threads,
     };
-    let inputs = objects(data)?;
+    let inputs = objects(data, elsewhere)?;
+    let split: HashSet<u64> = if elsewhere.split.is_empty() {
+        HashSet::new()
+    } else {
+        links(data)?.split.iter().map(|unit| unit.id).collect()
+    };
     // Threads are for the members of an archive, or else for the units of the one object.
     let inner = if inputs.len() > 1 { 1 } else { threads };
     let parts = threads::map(&inputs, threads, |input| {
-        part(input, options, inner).map_err(|error| input.locate(error))
+        part(input, options, &split, inner).map_err(|error| input.locate(error))
     });
 
     let mut out: Option<Extraction> = None;
@@ -120,6 +150,9 @@ pub fn extract(data: &[u8], options: &Options) -> Result<Extraction, Error> {
         }
         move_marked(part.btf, &part.keep, &mut out.btf)?;
         out.warnings.extend(part.warnings);
+        if !split.is_empty() {
+            out.warnings.retain(|it| it.problem != Problem::Split);
+        }
     }
     let Some(mut out) = out else {
         return Err(without.unwrap_or(Error::NoDebugInfo));
@@ -207,9 +240,22 @@ fn check_root(part: &Part, root: &str) -> Result<(), Error> {
 }
 
 /// The types of one object.
-fn part(input: &Input<'_>, options: &Options, threads: usize) -> Result<Part, Error> {
-    let sections = Sections::load(input.data)?;
+///
+/// `split` has the identities of all split-off units that there may be.
+fn part(
+    input: &Input<'_>,
+    options: &Options,
+    split: &HashSet<u64>,
+    threads: usize,
+) -> Result<Part, Error> {
+    let mut sections = Sections::load(input.data)?;
+    if let Some(data) = input.alternate {
+        sections.alternate = Some(Box::new(Sections::load(data)?));
+    }
     let units = Units::read(&sections)?;
+    if input.split_off {
+        check_identity(&units, split)?;
+    }
     let chunks = units.chunks();
     let collected = threads::map(&chunks, threads, |chunk| {
         let mut collected = collect(chunk, options.functions, !options.roots.is_empty())?;
@@ -223,6 +269,7 @@ fn part(input: &Input<'_>, options: &Options, threads: usize) -> Result<Part, Er
         return Err(Error::Recursive { section, offset });
     }
     if all.btf.is_empty()
+        && split.is_empty()
         && let Some(path) = all.split
     {
         return Err(Error::Split { path });
@@ -249,6 +296,27 @@ fn part(input: &Input<'_>, options: &Options, threads: usize) -> Result<Part, Er
         },
         pointer_bytes: units.pointer_bytes(),
     })
+}
+
+/// Fails if a file has split-off units that are none of the program's.
+fn check_identity(units: &Units<'_>, split: &HashSet<u64>) -> Result<(), Error> {
+    for unit in units.list() {
+        let id = match unit.header.type_() {
+            UnitType::Type { .. } | UnitType::SplitType { .. } => continue,
+            _ => unit.dwo_id(),
+        };
+        let id = match id {
+            None => unit_root(units, unit)?.and_then(|root| root.dwo_id),
+            id => id,
+        };
+        if !id.is_some_and(|id| split.contains(&id)) {
+            return Err(Error::Object {
+                what: "split-off unit".to_owned(),
+                problem: "is of another build than the file that names it".to_owned(),
+            });
+        }
+    }
+    Ok(())
 }
 
 /// The types with a name, but for typedefs inside of classes, and the functions with code, and what they refer to.

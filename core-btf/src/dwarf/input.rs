@@ -3,6 +3,7 @@
 use object::read::archive::ArchiveFile;
 
 use super::error::Error;
+use super::extract::Elsewhere;
 
 /// One object of the input.
 #[derive(Clone, Copy, Debug)]
@@ -11,6 +12,10 @@ pub(super) struct Input<'a> {
     pub(super) member: Option<&'a [u8]>,
     /// Bytes of the object.
     pub(super) data: &'a [u8],
+    /// Bytes of the file that has what it shares with others.
+    pub(super) alternate: Option<&'a [u8]>,
+    /// It is a file with split-off units.
+    pub(super) split_off: bool,
 }
 
 impl Input<'_> {
@@ -23,6 +28,10 @@ impl Input<'_> {
     /// Says which member an error is about.
     pub(super) fn locate(&self, error: Error) -> Error {
         match self.member_name() {
+            Some(path) if self.split_off => Error::SplitFile {
+                path,
+                source: Box::new(error),
+            },
             Some(name) => Error::Member {
                 name,
                 source: Box::new(error),
@@ -34,9 +43,24 @@ impl Input<'_> {
 
 /// The objects of `data`: one ELF file, or the ELF members of an archive (others, such as a Rust
 /// library's metadata, are passed over).
-pub(super) fn objects(data: &[u8]) -> Result<Vec<Input<'_>>, Error> {
+pub(super) fn objects<'a>(
+    data: &'a [u8],
+    elsewhere: &'a Elsewhere<'_>,
+) -> Result<Vec<Input<'a>>, Error> {
     if is_elf(data) {
-        return Ok(vec![Input { member: None, data }]);
+        let mut inputs = vec![Input {
+            member: None,
+            data,
+            alternate: elsewhere.alternate,
+            split_off: false,
+        }];
+        inputs.extend(elsewhere.split.iter().map(|(path, data)| Input {
+            member: Some(path.as_bytes()),
+            data,
+            alternate: None,
+            split_off: true,
+        }));
+        return Ok(inputs);
     }
     if !data.starts_with(b"!<arch>\n") && !data.starts_with(b"!<thin>\n") {
         return Err(Error::Object {
@@ -63,6 +87,8 @@ pub(super) fn objects(data: &[u8]) -> Result<Vec<Input<'_>>, Error> {
             inputs.push(Input {
                 member: Some(member.name()),
                 data,
+                alternate: None,
+                split_off: false,
             });
         }
     }

@@ -38,8 +38,11 @@ mod error;
 mod extract;
 mod input;
 mod join;
+mod links;
 mod members;
+mod package;
 mod resolve;
+mod root;
 pub mod rust;
 mod scalars;
 mod sections;
@@ -49,4 +52,5 @@ mod types;
 mod units;
 
 pub use error::{Error, Problem, Warning};
-pub use extract::{Extraction, Options, extract};
+pub use extract::{Elsewhere, Extraction, Options, extract, extract_all};
+pub use links::{Links, Split, crc32, links};

@@ -24,8 +24,17 @@ const FREE_BYTES: u64 = 64 << 20;
 const MAX_GROWTH: u64 = 64;
 
 /// The sections that types are read from; [`NAMES`] has their names in the same order.
-const COUNT: usize = 6;
-const NAMES: [&str; COUNT] = ["info", "types", "abbrev", "str", "line_str", "str_offsets"];
+const COUNT: usize = 8;
+const NAMES: [&str; COUNT] = [
+    "info",
+    "types",
+    "abbrev",
+    "str",
+    "line_str",
+    "str_offsets",
+    "cu_index",
+    "tu_index",
+];
 
 /// The debug sections of one object.
 #[derive(Debug)]
@@ -34,6 +43,8 @@ pub(super) struct Sections<'a> {
     /// This is a split-off file (`.dwo`).
     pub(super) split_off: bool,
     data: [Cow<'a, [u8]>; COUNT],
+    /// The sections of the alternate file, which several files share.
+    pub(super) alternate: Option<Box<Self>>,
 }
 
 impl<'a> Sections<'a> {
@@ -89,6 +100,7 @@ impl<'a> Sections<'a> {
         let mut sections = Self {
             endian,
             split_off,
+            alternate: None,
             data: found.map(Option::unwrap_or_default),
         };
         for (name, data) in NAMES.iter().zip(&sections.data) {
@@ -140,6 +152,11 @@ impl<'a> Sections<'a> {
         self.slice(5)
     }
 
+    /// Indexes of the units and of the type units of a package (`.dwp`).
+    pub(super) fn package_indexes(&self) -> [Slice<'_>; 2] {
+        [self.slice(6), self.slice(7)]
+    }
+
     /// A DWARF error with the place it happened at; `section` and `offset` say where reading
     /// started, for errors that do not know better.
     pub(super) fn error(&self, source: gimli::Error, section: &'static str, offset: u64) -> Error {
@@ -150,6 +167,8 @@ impl<'a> Sections<'a> {
             ".debug_str",
             ".debug_line_str",
             ".debug_str_offsets",
+            ".debug_cu_index",
+            ".debug_tu_index",
         ];
         let (mut section, mut offset) = (section, offset);
         if let gimli::Error::UnexpectedEof(id) = source {

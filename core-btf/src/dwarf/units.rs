@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::ops::Range;
+use std::sync::OnceLock;
 
 use gimli::{
     Abbreviations, DebugAbbrev, DebugAbbrevOffset, DebugInfo, DebugTypeSignature, DebugTypes,
@@ -9,14 +10,17 @@ use gimli::{
 };
 
 use super::error::Error;
+use super::package::{Package, Part};
+use super::root::unit_root;
 use super::sections::{Sections, Slice};
+use super::spelling::is_flat;
 
 /// Bytes of debug information that one thread takes at a time. Independent of the number of
 /// threads, so that the result is too.
 const CHUNK_BYTES: u32 = 1 << 17;
 
 /// Place of an entry (DIE) in an object: its offset in `.debug_info`, or, behind all of those, in
-/// `.debug_types`. Below 2^31; 0 is no entry, as a unit starts with its header.
+/// `.debug_types` and then in `.debug_info` of the alternate file. Below 2^31; 0 is no entry, as a unit starts with its header.
 pub(super) type Key = u32;
 
 /// A unit and the key of its first byte.
@@ -24,6 +28,38 @@ pub(super) type Key = u32;
 pub(super) struct Unit<'a> {
     pub(super) header: UnitHeader<Slice<'a>>,
     pub(super) start: Key,
+    /// It is in the alternate file.
+    pub(super) alternate: bool,
+    /// Where its part of a package's `.debug_abbrev` starts; 0 outside of packages.
+    abbreviations: usize,
+    /// Where its part of a package's `.debug_str_offsets` starts; 0 outside of packages.
+    pub(super) str_offsets: usize,
+}
+
+impl Unit<'_> {
+    /// The identity of a unit that is, or has, a split-off one, if its header says it (DWARF 5).
+    pub(super) fn dwo_id(&self) -> Option<u64> {
+        match self.header.type_() {
+            UnitType::Skeleton(id) | UnitType::SplitCompilation(id) => Some(id.0),
+            _ => None,
+        }
+    }
+
+    /// Where its table of abbreviations starts.
+    pub(super) fn table(&self) -> Table {
+        let offset = self.header.debug_abbrev_offset().0;
+        Table {
+            alternate: self.alternate,
+            offset: self.abbreviations.saturating_add(offset),
+        }
+    }
+}
+
+/// Place of a table of abbreviations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(super) struct Table {
+    alternate: bool,
+    offset: usize,
 }
 
 /// The units of one object.
@@ -34,7 +70,9 @@ pub(super) struct Units<'a> {
     /// Where the types of type units are.
     signatures: HashMap<u64, Key>,
     /// Where the tables of abbreviations start, in ascending order.
-    tables: Vec<usize>,
+    tables: Vec<Table>,
+    /// What the languages of the units say of those that do not say theirs.
+    flat: OnceLock<bool>,
 }
 
 impl<'a> Units<'a> {
@@ -45,17 +83,10 @@ impl<'a> Units<'a> {
             list: Vec::new(),
             signatures: HashMap::new(),
             tables: Vec::new(),
+            flat: OnceLock::new(),
         };
-        let info = DebugInfo::from(sections.info());
-        let mut headers = info.units();
-        let mut end = 0;
-        while let Some(header) = headers
-            .next()
-            .map_err(|error| sections.error(error, ".debug_info", end as u64))?
-        {
-            out.push(header, end)?;
-            end += header.length_including_self();
-        }
+        let package = Package::read(sections)?;
+        out.read_info(sections, 0, false, &package)?;
         let base = sections.info().len();
         let types = DebugTypes::from(sections.types());
         let mut headers = types.units();
@@ -64,17 +95,78 @@ impl<'a> Units<'a> {
             .next()
             .map_err(|error| sections.error(error, ".debug_types", end as u64))?
         {
-            out.push(header, base + end)?;
+            let part = package.types.get(&end).copied();
+            out.push(header, base + end, false, part.unwrap_or_default())?;
             end += header.length_including_self();
         }
-        let table = |unit: &Unit<'_>| unit.header.debug_abbrev_offset().0;
-        out.tables = out.list.iter().map(table).collect();
+        if let Some(alternate) = &sections.alternate {
+            let base = out.alternate_start();
+            out.read_info(alternate, base, true, &Package::default())?;
+        }
+        out.tables = out.list.iter().map(Unit::table).collect();
         out.tables.sort_unstable();
         out.tables.dedup();
         Ok(out)
     }
 
-    fn push(&mut self, header: UnitHeader<Slice<'a>>, start: usize) -> Result<(), Error> {
+    /// Reads the unit headers of a `.debug_info`, whose keys start at `base`.
+    fn read_info(
+        &mut self,
+        sections: &'a Sections<'a>,
+        base: usize,
+        alternate: bool,
+        package: &Package,
+    ) -> Result<(), Error> {
+        let info = DebugInfo::from(sections.info());
+        let mut headers = info.units();
+        let mut end = 0;
+        while let Some(header) = headers
+            .next()
+            .map_err(|error| sections.error(error, ".debug_info", end as u64))?
+        {
+            let part = package.info.get(&end).copied();
+            self.push(header, base + end, alternate, part.unwrap_or_default())?;
+            end += header.length_including_self();
+        }
+        Ok(())
+    }
+
+    /// The first key of the alternate file.
+    fn alternate_start(&self) -> usize {
+        self.sections.info().len() + self.sections.types().len()
+    }
+
+    /// The key of what is at `offset` in the alternate file's `.debug_info`.
+    pub(super) fn alternate_key(&self, offset: usize) -> Option<Key> {
+        self.sections.alternate.as_ref()?;
+        key_in(u32::try_from(self.alternate_start()).ok()?, offset)
+    }
+
+    /// All units.
+    pub(super) fn list(&self) -> &[Unit<'a>] {
+        &self.list
+    }
+
+    /// Whether a unit that does not say its language (the partial ones that dwz makes) is of one
+    /// without scopes: if all others are.
+    pub(super) fn is_flat(&self) -> bool {
+        *self.flat.get_or_init(|| {
+            let languages = self.list.iter().filter_map(|unit| {
+                let root = unit_root(self, unit).ok()??;
+                root.language
+            });
+            let mut languages = languages.map(is_flat).peekable();
+            languages.peek().is_some() && languages.all(|flat| flat)
+        })
+    }
+
+    fn push(
+        &mut self,
+        header: UnitHeader<Slice<'a>>,
+        start: usize,
+        alternate: bool,
+        part: Part,
+    ) -> Result<(), Error> {
         let end = start as u64 + header.length_including_self() as u64;
         let start = u32::try_from(start).ok().filter(|_| end < 1 << 31);
         let Some(start) = start else {
@@ -100,7 +192,13 @@ impl<'a> Units<'a> {
         {
             self.signatures.insert(signature, key);
         }
-        self.list.push(Unit { header, start });
+        self.list.push(Unit {
+            header,
+            start,
+            alternate,
+            abbreviations: part.abbreviations,
+            str_offsets: part.str_offsets,
+        });
         Ok(())
     }
 
@@ -125,19 +223,31 @@ impl<'a> Units<'a> {
         chunks
     }
 
-    /// The table of abbreviations that starts at `offset`.
+    /// The sections that a unit is in.
+    pub(super) fn sections_of(&self, unit: &Unit<'a>) -> &'a Sections<'a> {
+        let alternate = self.sections.alternate.as_deref();
+        alternate
+            .filter(|_| unit.alternate)
+            .unwrap_or(self.sections)
+    }
+
+    /// The table of abbreviations of a unit.
     ///
     /// It ends before the next one starts: tables that overlap could make each of many small units
     /// have all of a large section parsed.
-    pub(super) fn abbreviations(&self, offset: usize) -> Result<Abbreviations, Error> {
-        let section = self.sections.abbrev();
-        let next = self.tables.partition_point(|table| *table <= offset);
-        let end = self.tables.get(next).copied().unwrap_or(section.len());
-        let mut table = section;
-        table
-            .truncate(end.min(section.len()))
-            .and_then(|()| DebugAbbrev::from(table).abbreviations(DebugAbbrevOffset(offset)))
-            .map_err(|error| self.sections.error(error, ".debug_abbrev", offset as u64))
+    pub(super) fn abbreviations(&self, unit: &Unit<'a>) -> Result<Abbreviations, Error> {
+        let (table, sections) = (unit.table(), self.sections_of(unit));
+        let mut section = sections.abbrev();
+        let next = self.tables.partition_point(|other| *other <= table);
+        let next = self.tables.get(next);
+        let next = next.filter(|next| next.alternate == table.alternate);
+        let end = next.map_or(section.len(), |next| next.offset.min(section.len()));
+        section
+            .truncate(end)
+            .and_then(|()| {
+                DebugAbbrev::from(section).abbreviations(DebugAbbrevOffset(table.offset))
+            })
+            .map_err(|error| sections.error(error, ".debug_abbrev", table.offset as u64))
     }
 
     /// The entry that a type unit's signature stands for.
@@ -155,9 +265,13 @@ impl<'a> Units<'a> {
     /// Section and offset of an entry, for messages.
     pub(super) fn place(&self, key: Key) -> (&'static str, u64) {
         let info = self.sections.info().len();
-        match (key as usize).checked_sub(info) {
+        let key = key as usize;
+        if let Some(offset) = key.checked_sub(self.alternate_start()) {
+            return (".debug_info of the alternate file", offset as u64);
+        }
+        match key.checked_sub(info) {
             Some(offset) => (".debug_types", offset as u64),
-            None => (".debug_info", u64::from(key)),
+            None => (".debug_info", key as u64),
         }
     }
 

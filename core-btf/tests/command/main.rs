@@ -8,6 +8,7 @@
 
 mod check;
 mod dump;
+mod elsewhere;
 mod embed;
 mod extract;
 mod merge;

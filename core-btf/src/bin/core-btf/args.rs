@@ -104,6 +104,13 @@ pub(crate) enum Command {
     /// The file is an ELF program, library or object, or an archive of objects (.a, .rlib). Each
     /// type comes once, whichever and however many units describe it. The same file gives the same
     /// bytes.
+    ///
+    /// Debug information in other files is found as gdb finds it: separate files by build-id or
+    /// debuglink, what dwz has moved to an alternate file, split-off units in .dwo files or in a
+    /// package, FILE.dwp. A file of another build is never used.
+    ///
+    /// Types of C++ are called by their whole path, made a C identifier: `net::Pool<int*, 4>` is
+    /// `net_Pool_int_ptr_4`.
     #[command(after_long_help = EXTRACT_EXAMPLES)]
     Extract(ExtractArgs),
     /// Print BTF
@@ -137,13 +144,17 @@ pub(crate) enum Command {
 pub(crate) struct Extracting {
     /// Only types of this name, and what they refer to
     ///
-    /// May be given several times. `*` stands for any characters, `?` for one. It is an error if
+    /// May be given several times. `*` stands for any characters, `?` for one. A type of C++ goes
+    /// by its name in the source, too, which it then has in a `DECL_TAG`. It is an error if
     /// no type has the name, or if such a type holds something that BTF cannot describe.
     #[arg(short, long = "type", value_name = "NAME")]
     pub(crate) types: Vec<String>,
     /// Leave functions out
     #[arg(long)]
     pub(crate) no_functions: bool,
+    /// Where separate debug files are, by build-id or under the path of their program
+    #[arg(long, value_name = "DIR", default_value = "/usr/lib/debug")]
+    pub(crate) debug_dir: PathBuf,
     /// Threads to use; 0 for as many as there are processors. The result does not depend on it
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub(crate) threads: usize,

@@ -1,8 +1,9 @@
 //! `core-btf extract`: DWARF to BTF.
 
-use core_btf::dwarf::{Extraction, Options, extract};
+use core_btf::dwarf::{Extraction, Options, extract_all};
 
 use crate::args::{ExtractArgs, Extracting};
+use crate::debug::Debug;
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::output;
@@ -20,7 +21,10 @@ pub(crate) fn blob(input: &Input, args: &Extracting) -> Result<Vec<u8>, Failure>
         functions: args.types.is_empty() && !args.no_functions,
         threads: args.threads,
     };
-    let found = extract(&input.bytes, &options).map_err(|error| input.failure(error))?;
+    let debug = Debug::find(input, &args.debug_dir)?;
+    let input = debug.main(input);
+    let found = extract_all(&input.bytes, &debug.elsewhere(), &options);
+    let found = found.map_err(|error| input.failure(error))?;
     report(input, &found, args.verbose);
     let blob = found.btf.encode(found.endian);
     blob.map_err(|error| input.failure(error))

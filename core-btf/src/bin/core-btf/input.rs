@@ -27,7 +27,7 @@ impl Input {
         Failure::file(&self.path, error)
     }
 
-    fn is_elf(&self) -> bool {
+    pub(crate) fn is_elf(&self) -> bool {
         self.bytes.starts_with(b"\x7fELF")
     }
 

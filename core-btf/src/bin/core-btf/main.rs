@@ -5,12 +5,14 @@
 //! | --- | --- |
 //! | `args` | the command line, and all of its documentation |
 //! | `extract`, `dump`, `merge`, `check`, `embed` | one subcommand each |
+//! | `debug` | the files that debug information is in |
 //! | `input`, `output`, `failure` | files, and what goes wrong with them |
 //! | `select` | which types `--type` means |
 #![forbid(unsafe_code)]
 
 mod args;
 mod check;
+mod debug;
 mod dump;
 mod embed;
 mod extract;

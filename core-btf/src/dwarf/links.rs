@@ -1,0 +1,130 @@
+//! Where the debug information of a file is, if not in it: what the file says. Finding the files and
+//! reading them is left to others; see [`Elsewhere`](super::Elsewhere).
+
+use object::Object as _;
+
+use super::error::Error;
+use super::root::unit_root;
+use super::sections::Sections;
+use super::units::Units;
+
+/// What a file says of other files that have debug information of it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Links {
+    /// Whether the file has debug information itself.
+    pub has_debug_info: bool,
+    /// Its GNU build-id, by which separate files are found.
+    pub build_id: Option<Vec<u8>>,
+    /// Name of a separate file, and the [`crc32`] of that file (`.gnu_debuglink`).
+    pub debug_link: Option<(String, u32)>,
+    /// Path of the file with what several files share, and its build-id (`.gnu_debugaltlink`); dwz
+    /// makes such.
+    pub alternate: Option<(String, Vec<u8>)>,
+    /// Units whose debug information is in a file of their own (`-gsplit-dwarf`).
+    pub split: Vec<Split>,
+}
+
+/// A unit whose debug information is split off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Split {
+    /// Directory that the path starts from.
+    pub directory: String,
+    /// Path of the `.dwo` file.
+    pub path: String,
+    /// Its identity, which the file repeats.
+    pub id: u64,
+}
+
+/// What an ELF file says of other files with debug information.
+///
+/// # Errors
+/// Damaged headers, and damaged debug information as in [`extract`](super::extract()).
+pub fn links(data: &[u8]) -> Result<Links, Error> {
+    let broken = |error: object::Error| Error::Object {
+        what: "ELF headers".to_owned(),
+        problem: error.to_string(),
+    };
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let file = object::File::parse(data).map_err(broken)?;
+    let debug_link = file.gnu_debuglink().map_err(broken)?;
+    let alternate = file.gnu_debugaltlink().map_err(broken)?;
+    let mut out = Links {
+        has_debug_info: true,
+        build_id: file.build_id().map_err(broken)?.map(<[u8]>::to_vec),
+        debug_link: debug_link.map(|(name, crc)| (text(name), crc)),
+        alternate: alternate.map(|(path, id)| (text(path), id.to_vec())),
+        split: Vec::new(),
+    };
+    let sections = match Sections::load(data) {
+        Err(Error::NoDebugInfo) => {
+            out.has_debug_info = false;
+            return Ok(out);
+        }
+        sections => sections?,
+    };
+    out.has_debug_info = !sections.info().is_empty();
+    if sections.split_off {
+        return Ok(out);
+    }
+    let units = Units::read(&sections)?;
+    for unit in units.list() {
+        // Only what a unit of its own says matters, and that is little.
+        let Some(root) = unit_root(&units, unit)? else {
+            continue;
+        };
+        if let Some(path) = root.dwo_name {
+            out.split.push(Split {
+                directory: text(root.comp_dir.unwrap_or_default()),
+                path: text(path),
+                id: unit.dwo_id().or(root.dwo_id).unwrap_or_default(),
+            });
+        }
+    }
+    Ok(out)
+}
+
+/// The checksum of a file that `.gnu_debuglink` has.
+#[must_use]
+pub fn crc32(data: &[u8]) -> u32 {
+    const TABLE: [u32; 256] = {
+        let mut table = [0; 256];
+        let mut byte = 0;
+        while byte < 256 {
+            #[expect(clippy::cast_possible_truncation, reason = "below 256")]
+            let mut crc = byte as u32;
+            let mut bit = 0;
+            while bit < 8 {
+                crc = if crc & 1 == 0 {
+                    crc >> 1
+                } else {
+                    crc >> 1 ^ 0xedb8_8320
+                };
+                bit += 1;
+            }
+            #[expect(clippy::indexing_slicing, reason = "below 256, when compiled")]
+            {
+                table[byte] = crc;
+            }
+            byte += 1;
+        }
+        table
+    };
+    let crc = data.iter().fold(u32::MAX, |crc, byte| {
+        let [low, ..] = crc.to_le_bytes();
+        let entry = TABLE.get(usize::from(low ^ byte)).copied();
+        crc >> 8 ^ entry.unwrap_or_default()
+    });
+    !crc
+}
+
+#[cfg(test)]
+mod tests {
+    use super::crc32;
+
+    /// The check value of this checksum, as all that have it state it.
+    #[test]
+    fn crc32_is_the_common_one() {
+        assert_eq!(crc32(b"123456789"), 0xcbf4_3926);
+        assert_eq!(crc32(b""), 0);
+    }
+}
