@@ -355,6 +355,25 @@ fn members_of_another_nature_are_missing() {
     }
 }
 
+/// The address of a struct is no copy of it, though the member that is read there, if the program
+/// finds it, is one that the application does not have.
+#[test]
+fn missing_members_of_embedded_structs() {
+    for body in [
+        "struct pair *in = &d->in; if (bpf_core_field_exists(in->y)) sink = VALUE(in, y);",
+        "struct pair *in = &d->in; int y;
+         if (bpf_core_field_exists(in->y)) { PLAIN(y, in, y); sink = y; }",
+        "struct item *third = &d->items[2];
+         if (bpf_core_field_exists(third->weight)) sink = VALUE(third, weight);",
+    ] {
+        for version in ["-DPAIR=int x;", "-DITEM=long id;"] {
+            for (row, outcome) in outcomes(&program(body), &[version]) {
+                assert!(!outcome.is_refused(), "{version}: {row}");
+            }
+        }
+    }
+}
+
 /// Rule 1: what pointers lead to.
 #[test]
 fn pointers_to_other_things() {

@@ -167,6 +167,14 @@ impl<'x, 's, 'o, 't> Accesses<'x, 's, 'o, 't> {
         }
     }
 
+    /// The root of relocation `n`, if that is the offset of a field that the application does not
+    /// have. No program gets to read there: libbpf makes the instruction an invalid one.
+    fn missing(&self, n: usize) -> Option<TypeId> {
+        let relocation = self.object.relocations().get(n)?;
+        let missing = matches!(self.evaluated.get(n)?.decision, Decision::Missing(_));
+        (missing && relocation.kind == RelocationKind::FieldByteOffset).then_some(relocation.root)
+    }
+
     fn site_of(
         &self,
         relocation: &'x Relocation<'o>,
@@ -218,7 +226,9 @@ impl<'x, 's, 'o, 't> Accesses<'x, 's, 'o, 't> {
         if let Some(outcome) = site.steps(address, &others)? {
             return Ok(Some(outcome));
         }
-        if others.iter().any(|other| site.leads_to(other)) {
+        let missing = address.offsets.iter().filter_map(|&n| self.missing(n));
+        let mut roots = others.iter().map(|other| other.local_root).chain(missing);
+        if roots.any(|root| site.leads_to(root)) {
             return Ok(site.indexed(address));
         }
         match &found.how {

@@ -16,7 +16,7 @@ pub(super) struct Site<'x, 'o, 't> {
     pub(super) relocation: &'x Relocation<'o>,
     pub(super) local_btf: &'x Btf<'o>,
     pub(super) target_btf: &'x Btf<'t>,
-    local_root: TypeId,
+    pub(super) local_root: TypeId,
     target_root: TypeId,
     pub(super) local: Field,
     pub(super) target: Field,
@@ -216,11 +216,10 @@ impl<'x, 'o, 't> Site<'x, 'o, 't> {
         Some(String::from_utf8_lossy(name_of(&renumbered)).into_owned())
     }
 
-    /// Whether the field is, or consists of, what `inner` is a member of.
-    pub(super) fn leads_to(&self, inner: &Self) -> bool {
+    /// Whether the field is, or consists of, this type: a member of it follows.
+    pub(super) fn leads_to(&self, root: TypeId) -> bool {
         let name = |id| Some(self.local_btf.get(id).ok()?.name_bytes());
-        let (Some(core), Ok(root)) = (self.core_type(), self.local_btf.resolve(inner.local_root))
-        else {
+        let (Some(core), Ok(root)) = (self.core_type(), self.local_btf.resolve(root)) else {
             return false;
         };
         let same_name = name(core).is_some_and(|name| {
