@@ -19,7 +19,7 @@ use tempfile::TempDir;
 const ROUNDS: usize = 2;
 
 /// What the plain variant has in the place of the example's lines, by file.
-const PLAIN: [(&str, &str, &str); 8] = [
+const PLAIN: [(&str, &str, &str); 9] = [
     ("Cargo.toml", "core-runtime.workspace = true", "libbpf-rs.workspace = true"),
     ("Cargo.toml", "core-build.workspace = true", "libbpf-cargo.workspace = true"),
     (
@@ -35,6 +35,7 @@ const PLAIN: [(&str, &str, &str); 8] = [
         "use libbpf_rs::{Link, OpenObject, RingBufferBuilder, skel::{OpenSkel, SkelBuilder}};",
     ),
     ("src/trace.rs", "attached: Attached,", "attached: Link,"),
+    ("src/shared.rs", "#[bpf(skip)]", ""),
     (
         "src/trace.rs",
         "        let types = TypeInfo::this_program()?;

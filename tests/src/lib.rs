@@ -17,4 +17,4 @@ pub mod tracer;
 core_runtime::embed!();
 
 pub use bpf::rust as bpf_rust;
-pub use bpf::{seed, seed_fixed, skew, skew_plain};
+pub use bpf::{rust_order, rust_views, seed, seed_fixed, skew, skew_plain};

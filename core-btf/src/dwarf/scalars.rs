@@ -281,12 +281,11 @@ pub(super) fn settle_enum(ty: &mut Type) {
             value.value = value.value << spare >> spare;
         }
     }
-    *wide = *size_bytes == 8
-        || values.iter().any(|value| {
-            if *signed {
-                i32::try_from(value.value).is_err()
-            } else {
-                u32::try_from(value.value).is_err()
-            }
-        });
+    *wide = needs_enum64(*size_bytes, values.iter().map(|value| value.value));
+}
+
+/// Whether an enum is an ENUM64. ENUM has 32 bits for a value, which libbpf extends by sign, those
+/// of unsigned enums too: what has the highest of these bits would get a wrong value.
+pub(super) fn needs_enum64(size_bytes: u32, mut values: impl Iterator<Item = i64>) -> bool {
+    size_bytes == 8 || values.any(|value| i32::try_from(value).is_err())
 }

@@ -10,6 +10,7 @@ use super::dies::{DieId, Dies};
 use super::naming::{Part, TagName};
 use crate::dwarf::attrs::Discriminant;
 use crate::dwarf::error::Error;
+use crate::dwarf::scalars::needs_enum64;
 use crate::model::{CompositeKind, Enumerator, NameOffset, Type as BtfType, TypeId};
 use crate::rust::{Type, variant_names};
 
@@ -318,18 +319,11 @@ fn is_inhabited(dies: &Dies<'_>, die: DieId) -> bool {
 
 /// An enum whose enumerators have no names yet.
 fn enumeration(size_bytes: u32, signed: bool, values: Vec<i64>) -> BtfType {
-    let fits = |value: &i64| {
-        if signed {
-            i32::try_from(*value).is_ok()
-        } else {
-            u32::try_from(*value).is_ok()
-        }
-    };
     BtfType::Enum {
         name: NameOffset::ANONYMOUS,
         size_bytes,
         signed,
-        wide: size_bytes == 8 || !values.iter().all(fits),
+        wide: needs_enum64(size_bytes, values.iter().copied()),
         values: values
             .into_iter()
             .map(|value| Enumerator {
