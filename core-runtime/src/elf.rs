@@ -11,6 +11,7 @@ use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::file::real_name;
 
 /// Most bytes of one section that are read into memory. The symbol tables of browsers take about
 /// a tenth of it.
@@ -125,15 +126,14 @@ impl Fields<'_> {
 }
 
 impl Elf {
-    /// Reads the headers of `path`.
-    pub(crate) fn open(path: &Path) -> Result<Self> {
-        let io = |source| Error::Io {
+    /// Reads the headers of `file`, which was opened as `path`.
+    pub(crate) fn new(file: File, path: &Path) -> Result<Self> {
+        let len = file.metadata().map(|metadata| metadata.len());
+        let len = len.map_err(|source| Error::Io {
             action: "open",
             path: real_name(path),
             source,
-        };
-        let file = File::open(path).map_err(io)?;
-        let len = file.metadata().map_err(io)?.len();
+        })?;
         let mut elf = Self {
             file,
             path: real_name(path),
@@ -147,6 +147,11 @@ impl Elf {
         };
         elf.read_headers()?;
         Ok(elf)
+    }
+
+    /// The file itself.
+    pub(crate) const fn file(&self) -> &File {
+        &self.file
     }
 
     fn malformed(&self, what: &'static str, offset: u64) -> Error {
@@ -356,15 +361,6 @@ impl Elf {
 fn name_at(names: &[u8], offset: u32) -> &[u8] {
     let rest = names.get(offset as usize..).unwrap_or_default();
     rest.split(|&byte| byte == 0).next().unwrap_or_default()
-}
-
-/// What a path stands for: the magic links of `/proc` say nothing to who reads an error.
-pub(crate) fn real_name(path: &Path) -> PathBuf {
-    if path.starts_with("/proc") {
-        std::fs::read_link(path).unwrap_or_else(|_| path.to_path_buf())
-    } else {
-        path.to_path_buf()
-    }
 }
 
 /// A number that the file's length already bounds, as an index.

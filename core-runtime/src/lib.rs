@@ -20,6 +20,7 @@
 mod elf;
 mod error;
 mod events;
+mod file;
 mod job;
 mod kernel;
 mod loader;

@@ -3,8 +3,9 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::elf::{Elf, real_name};
+use crate::elf::Elf;
 use crate::error::{Error, Result};
+use crate::file::real_name;
 use crate::near;
 
 /// The running executable, under a path that holds when its file was moved or deleted.
@@ -148,7 +149,7 @@ fn place_in(maps: &str, address: u64) -> Result<Place> {
 /// The start of the function `symbol` in the file. Of several with that name, one that other
 /// compilation units can call is meant rather than ones that they can't.
 fn find_symbol(file: &Path, symbol: &str) -> Result<Place> {
-    let elf = Elf::open(file)?;
+    let elf = Elf::new(crate::file::open(file)?, file)?;
     let mut globals = Vec::new();
     let mut locals = Vec::new();
     elf.for_each_function(|function| {

@@ -10,13 +10,18 @@ use std::path::Path;
 
 use core_btf::{Btf, layout};
 
-use crate::elf::{Elf, real_name};
+use crate::elf::Elf;
 use crate::error::{Error, Result};
+use crate::file::{self, real_name};
 use crate::privilege::Missing;
 
 /// Most bytes of BTF that are read from a file. The format itself ends at 16 MiB of names and, in
 /// the kernel, a million types.
 const MAX_BTF_BYTES: u64 = 256 << 20;
+
+/// Most bytes of a file whose debug information is read: browsers with theirs have as many.
+#[cfg(feature = "dwarf")]
+const MAX_DEBUG_FILE_BYTES: u64 = 4 << 30;
 
 /// The types of the application that is traced, as BTF.
 ///
@@ -67,7 +72,8 @@ impl TypeInfo {
     )]
     ///
     /// # Errors
-    /// [`Error::NoTypeInfo`], [`Error::MalformedBtf`], [`Error::MalformedElf`], [`Error::Io`].
+    /// [`Error::NoTypeInfo`], [`Error::MalformedBtf`], [`Error::MalformedElf`], [`Error::Io`], also
+    /// for what is no regular file.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let io = |action| {
@@ -77,11 +83,11 @@ impl TypeInfo {
                 source,
             }
         };
-        let file = File::open(path).map_err(io("open"))?;
+        let file = file::open(path)?;
         let mut magic = [0; 4];
         let read = file.read_at(&mut magic, 0).map_err(io("read"))?;
         if (read, magic) == (4, *b"\x7fELF") {
-            return Self::from_elf(path);
+            return Self::from_elf(file, path);
         }
         let len = file
             .metadata()
@@ -95,10 +101,10 @@ impl TypeInfo {
         Self::new(display(path), 0, bytes.into())
     }
 
-    fn from_elf(path: &Path) -> Result<Self> {
-        let elf = Elf::open(path)?;
+    fn from_elf(file: File, path: &Path) -> Result<Self> {
+        let elf = Elf::new(file, path)?;
         let Some(section) = elf.section(".BTF") else {
-            return from_debug_info(path);
+            return from_debug_info(elf.file(), path);
         };
         let bytes = elf.data(section)?;
         let types = Self::new(display(path), section.offset, bytes.into())?;
@@ -190,7 +196,7 @@ impl TypeInfo {
 }
 
 #[cfg(not(feature = "dwarf"))]
-fn from_debug_info(path: &Path) -> Result<TypeInfo> {
+fn from_debug_info(_: &File, path: &Path) -> Result<TypeInfo> {
     Err(Error::NoTypeInfo {
         file: real_name(path),
         hint: "build it with core-build and `core_runtime::embed!()`, name a BTF file made from \
@@ -200,14 +206,20 @@ fn from_debug_info(path: &Path) -> Result<TypeInfo> {
 
 /// The types that DWARF describes, as BTF.
 #[cfg(feature = "dwarf")]
-fn from_debug_info(path: &Path) -> Result<TypeInfo> {
+fn from_debug_info(file: &File, path: &Path) -> Result<TypeInfo> {
     use core_btf::dwarf;
 
-    let data = std::fs::read(path).map_err(|source| Error::Io {
+    let io = |source| Error::Io {
         action: "read",
         path: path.to_path_buf(),
         source,
-    })?;
+    };
+    if file.metadata().map_err(io)?.len() > MAX_DEBUG_FILE_BYTES {
+        return Err(io(io::ErrorKind::FileTooLarge.into()));
+    }
+    let mut data = Vec::new();
+    let mut file = file.take(MAX_DEBUG_FILE_BYTES);
+    file.read_to_end(&mut data).map_err(io)?;
     let options = dwarf::Options {
         // Programs read data; a relocation never names a function.
         functions: false,

@@ -216,3 +216,21 @@ fn damaged_programs_end_in_an_error_or_in_types() {
         TypeInfo::from_file(&program).unwrap_err();
     }
 }
+
+/// Who is traced may put anything in the place of a file.
+#[test]
+fn only_regular_files_are_read() {
+    let directory = tempfile::tempdir().unwrap();
+    let fifo = directory.path().join("fifo");
+    run(Command::new("mkfifo").arg(&fifo));
+    let link = directory.path().join("link");
+    std::os::unix::fs::symlink("/dev/zero", &link).unwrap();
+    for path in [&fifo, &link, directory.path()] {
+        let error = TypeInfo::from_file(path).unwrap_err();
+        assert_eq!(error.to_string(), format!("cannot open {}", path.display()));
+        let Error::Io { source, .. } = error else {
+            unreachable!("{error:?}")
+        };
+        assert_eq!(source.to_string(), "it is not a regular file");
+    }
+}

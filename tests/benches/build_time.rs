@@ -193,6 +193,8 @@ fn cargo(workspace: &Path) -> Command {
     cargo
         .current_dir(workspace)
         .env("CARGO_TARGET_DIR", workspace.join("target"))
+        // As crates from a registry are built, and all crates in CI.
+        .env("CARGO_INCREMENTAL", "0")
         // The example's lints are not meant for the skeleton as libbpf-cargo writes it.
         .env("RUSTFLAGS", "--cap-lints=allow");
     cargo
