@@ -13,6 +13,11 @@ impl Marks {
         Self(vec![false; btf.len() + 1])
     }
 
+    /// All types of a buffer.
+    pub(super) fn all(btf: &BtfBuf) -> Self {
+        Self(vec![true; btf.len() + 1])
+    }
+
     pub(super) fn contains(&self, ty: TypeId) -> bool {
         self.0.get(ty.index()).copied().unwrap_or(false)
     }

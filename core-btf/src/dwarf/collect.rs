@@ -91,6 +91,8 @@ pub(super) struct Collected {
     pub(super) big_endian: bool,
     /// Size of a pointer, in bytes.
     pub(super) pointer_bytes: u8,
+    /// Whether there are units in Rust, which are passed over.
+    pub(super) rust: bool,
     /// Path of the first split-off file.
     pub(super) split: Option<String>,
 }
@@ -178,7 +180,7 @@ pub(super) fn collect(
         ..Collected::default()
     };
     let mut frames: Vec<Frame> = Vec::new();
-    for unit in chunk.units {
+    'units: for unit in chunk.units {
         let at = |error| units.error(error, unit.start);
         let abbreviations = match tables.entry(unit.table()) {
             Entry::Occupied(table) => table.into_mut(),
@@ -191,7 +193,6 @@ pub(super) fn collect(
         let mut reader = Reader::new(units, unit);
         let mut root = true;
         let mut scopes = Scopes::default();
-        let mut language = "c++";
         while !raw.is_empty() {
             #[expect(clippy::cast_possible_truncation, reason = "units end below 2^31")]
             let offset = raw.next_offset().0 as u32;
@@ -209,7 +210,8 @@ pub(super) fn collect(
                 let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
                 open_unit(&mut out, &mut reader, key, &attrs, units.sections.split_off);
                 if attrs.language == Some(dw::DW_LANG_Rust) {
-                    language = "rust";
+                    out.rust = true;
+                    continue 'units;
                 }
                 scopes.flat = attrs.language.map_or_else(|| units.is_flat(), is_flat);
                 Frame::Other
@@ -233,7 +235,7 @@ pub(super) fn collect(
                                 out.complete(declaration, key);
                             }
                             if spellings && is_scope(tag) {
-                                out.tag(key, ty, &format!("{language}:{}", spelling.original))?;
+                                out.tag(key, ty, &format!("c++:{}", spelling.original))?;
                             }
                             if tag == dw::DW_TAG_typedef && scopes.in_type() {
                                 out.inner_typedefs.push(ty);

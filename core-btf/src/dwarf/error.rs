@@ -167,6 +167,10 @@ pub enum Problem {
     /// A size, offset or count that BTF's fields cannot hold.
     #[error("{0} is beyond the limits of BTF")]
     Limit(&'static str),
+    /// A Rust type that this version of rustc, or the standard library, lays out in a way that is
+    /// not known.
+    #[error("the layout of this Rust type is not known")]
+    RustLayout,
     /// A virtual base class, which is left out of the classes that have it: where it is depends on
     /// the class of the whole object.
     #[error("the place of a virtual base class is not fixed")]

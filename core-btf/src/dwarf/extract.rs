@@ -13,9 +13,10 @@ use super::join::{functions_with_code, join};
 use super::links::links;
 use super::resolve::resolve_chunk;
 use super::root::unit_root;
+use super::rust::describe_all;
 use super::sections::Sections;
 use super::threads;
-use super::units::Units;
+use super::units::{Key, Units};
 use crate::dedup::dedup;
 use crate::glob;
 use crate::model::{Kind, Type, TypeId};
@@ -90,8 +91,8 @@ struct Part {
 /// come by ascending offset. The same input gives the same result, with any number of threads.
 ///
 /// # Errors
-/// [`Error`]; a type that BTF cannot describe is an error only if a root contains it, and a
-/// [`Warning`] otherwise.
+/// [`Error`]; a type that BTF cannot describe is an error only if a root that is named in full
+/// contains it, and a [`Warning`] otherwise.
 pub fn extract(data: &[u8], options: &Options) -> Result<Extraction, Error> {
     extract_all(data, &Elsewhere::default(), options)
 }
@@ -124,14 +125,14 @@ pub fn extract_all(
     let mut out: Option<Extraction> = None;
     let mut missing: Vec<&String> = options.roots.iter().collect();
     let mut without = None;
+    let mut all = Vec::new();
     for (part, input) in parts.into_iter().zip(&inputs) {
-        let part = match part {
-            Err(error) if is_no_debug_info(&error) => {
-                without = Some(error);
-                continue;
-            }
-            part => part?,
-        };
+        match part {
+            Err(error) if is_no_debug_info(&error) => without = Some(error),
+            parts => all.extend(parts?.into_iter().map(|part| (part, input))),
+        }
+    }
+    for (part, input) in all {
         missing.retain(|root| matching(&part.btf, root).is_empty());
         let out = out.get_or_insert_with(|| Extraction {
             btf: BtfBuf::new(),
@@ -145,7 +146,7 @@ pub fn extract_all(
                 problem: "has another byte order or pointer size than those before it".to_owned(),
             }));
         }
-        for root in &options.roots {
+        for root in options.roots.iter().filter(|root| !glob::is_pattern(root)) {
             check_root(&part, root)?;
         }
         move_marked(part.btf, &part.keep, &mut out.btf)?;
@@ -239,7 +240,7 @@ fn check_root(part: &Part, root: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// The types of one object.
+/// The types of one object: those of Rust, and those of other languages.
 ///
 /// `split` has the identities of all split-off units that there may be.
 fn part(
@@ -247,7 +248,7 @@ fn part(
     options: &Options,
     split: &HashSet<u64>,
     threads: usize,
-) -> Result<Part, Error> {
+) -> Result<Vec<Part>, Error> {
     let mut sections = Sections::load(input.data)?;
     if let Some(data) = input.alternate {
         sections.alternate = Some(Box::new(Sections::load(data)?));
@@ -269,33 +270,58 @@ fn part(
         return Err(Error::Recursive { section, offset });
     }
     if all.btf.is_empty()
+        && !all.rust
         && split.is_empty()
         && let Some(path) = all.split
     {
         return Err(Error::Split { path });
     }
-    let keep = named(&all);
     let member = input.member_name();
-    let warning = |(key, problem): &(u32, Problem)| {
-        let (section, offset) = units.place(*key);
+    let warning = |key: Key, problem: Problem| {
+        let (section, offset) = units.place(key);
         Warning {
             member: member.clone(),
             section,
             offset,
-            problem: *problem,
+            problem,
         }
     };
-    Ok(Part {
-        keep,
-        warnings: all.warnings.iter().map(warning).collect(),
+    let endian = match sections.endian {
+        RunTimeEndian::Little => Endian::Little,
+        RunTimeEndian::Big => Endian::Big,
+    };
+    let mut parts = Vec::new();
+    if all.rust {
+        let found = describe_all(&units, !options.roots.is_empty())?;
+        let stand_ins = found.unknown.iter().enumerate();
+        parts.push(Part {
+            keep: Marks::all(&found.btf),
+            stand_ins: stand_ins
+                .map(|(warning, (ty, _))| StandIn { ty: *ty, warning })
+                .collect(),
+            warnings: found
+                .unknown
+                .iter()
+                .map(|(_, key)| warning(*key, Problem::RustLayout))
+                .collect(),
+            btf: found.btf,
+            endian,
+            pointer_bytes: units.pointer_bytes(),
+        });
+    }
+    parts.push(Part {
+        keep: named(&all),
+        warnings: all
+            .warnings
+            .iter()
+            .map(|(key, problem)| warning(*key, *problem))
+            .collect(),
         stand_ins: all.stand_ins,
         btf: all.btf,
-        endian: match sections.endian {
-            RunTimeEndian::Little => Endian::Little,
-            RunTimeEndian::Big => Endian::Big,
-        },
+        endian,
         pointer_bytes: units.pointer_bytes(),
-    })
+    });
+    Ok(parts)
 }
 
 /// Fails if a file has split-off units that are none of the program's.

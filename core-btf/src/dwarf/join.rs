@@ -97,6 +97,7 @@ pub(super) fn join(chunks: Vec<(Collected, Range<Key>)>) -> Result<Collected, Er
                 ty: shift(it.ty),
                 ..*it
             }));
+        out.rust |= chunk.rust;
         if out.split.is_none() {
             out.split = chunk.split;
         }

@@ -13,12 +13,13 @@
 //! | C++ base classes | unnamed members, where CO-RE looks for members too; `base_` and their name where members would be mistaken for others; empty ones are left out |
 //! | C++ virtual base classes, whose place is not fixed | left out, with a [`Warning`] |
 //! | C++ pointers to members, to member functions | INT, `struct { long ptr; long adj; }` |
+//! | Rust | the views of [`crate::rust`], for all types that units in Rust describe; no functions |
 //! | names that C cannot spell | [identifiers](#names) |
 //! | declaration | FWD, or the definition in its type unit |
 //! | what has no counterpart | a struct of the same size without members, and a [`Warning`] |
 //!
-//! A type of the last row spoils an extraction only when a root ([`Options::roots`]) holds it by
-//! value.
+//! A type of the last row spoils an extraction only when a root ([`Options::roots`]), named without
+//! wildcards, holds it by value.
 
 //!
 //! # Names

@@ -146,7 +146,8 @@ pub(crate) struct Extracting {
     ///
     /// May be given several times. `*` stands for any characters, `?` for one. A type of C++ goes
     /// by its name in the source, too, which it then has in a `DECL_TAG`. It is an error if
-    /// no type has the name, or if such a type holds something that BTF cannot describe.
+    /// no type has the name, or if one named without wildcards holds something that BTF cannot
+    /// describe.
     #[arg(short, long = "type", value_name = "NAME")]
     pub(crate) types: Vec<String>,
     /// Leave functions out

@@ -12,6 +12,7 @@ use super::naming::{Label, Part, name_all};
 use super::roots::Root;
 use crate::dedup::dedup;
 use crate::dwarf::error::Error;
+use crate::dwarf::units::Key;
 use crate::model::{CompositeKind, IntEncoding, Member, NameOffset, Type as BtfType, TypeId};
 use crate::rust::{
     Field, FieldType, Metadata, Names, Primitive, Storage, Type, View, identifier, member_names,
@@ -53,6 +54,39 @@ pub(super) fn convert(dies: &Dies<'_>, roots: &[Root]) -> Result<BtfBuf, Error> 
     Ok(dedup(out.btf)?)
 }
 
+/// The BTF types of everything that is described, and those of them that stand for a type of an
+/// unknown layout, with the keys of their entries. With `paths`, each has a `DECL_TAG` of its path.
+pub(super) fn convert_all(
+    dies: &Dies<'_>,
+    paths: bool,
+) -> Result<(BtfBuf, Vec<(TypeId, Key)>), Error> {
+    let mut out = Converter::new(dies, &[]);
+    out.deep = true;
+    out.lenient = true;
+    for die in dies.definitions() {
+        // A `Box` or `Cell` is a pointer, or what it holds, wherever there is one.
+        if let View::Pointer(_) | View::Same(_) | View::Primitive(_) = dies.ty(die).view() {
+            continue;
+        }
+        let ty = out.whole(die)?;
+        if paths {
+            let tag = format!("rust:{}", dies.path(die));
+            let name = out.btf.intern(&tag)?;
+            out.btf.push(BtfType::DeclTag {
+                name,
+                ty,
+                component: -1,
+                attribute: false,
+            })?;
+        }
+    }
+    out.drain()?;
+    let owners = out.labels.iter().map(|label| &*label.owner);
+    let names = Names::new([], owners, &out.local);
+    name_all(&mut out.btf, &out.labels, &names)?;
+    Ok((out.btf, out.unknown))
+}
+
 /// What was made of an entry.
 #[derive(Clone, Copy, Debug)]
 struct Slot {
@@ -68,6 +102,9 @@ pub(super) struct Converter<'d> {
     local: String,
     /// Whether types of other crates behind pointers are converted as a whole.
     deep: bool,
+    /// Whether types of an unknown layout get no members, and are noted in `unknown`.
+    lenient: bool,
+    unknown: Vec<(TypeId, Key)>,
     slots: HashMap<DieId, Slot>,
     queue: VecDeque<(DieId, TypeId)>,
     labels: Vec<Label>,
@@ -98,6 +135,8 @@ impl<'d> Converter<'d> {
             btf: BtfBuf::new(),
             local,
             deep: false,
+            lenient: false,
+            unknown: Vec::new(),
             slots: HashMap::new(),
             queue: VecDeque::new(),
             labels: Vec::new(),
@@ -125,7 +164,13 @@ impl<'d> Converter<'d> {
 
     fn drain(&mut self) -> Result<(), Error> {
         while let Some((die, id)) = self.queue.pop_front() {
-            let ty = self.define(die, id)?;
+            let ty = match self.define(die, id) {
+                Err(Error::RustType { .. }) if self.lenient => {
+                    self.unknown.push((id, self.dies.key(die)));
+                    self.composite(die, CompositeKind::Struct, Vec::new())?
+                }
+                ty => ty?,
+            };
             if let Some(place) = self.btf.get_mut(id) {
                 *place = ty;
             }
@@ -510,6 +555,13 @@ impl<'d> Converter<'d> {
         let size_bytes =
             u32::try_from(size).map_err(|_| self.error(die, "is larger than 4 GiB"))?;
         let mut members = members;
+        for member in &mut members {
+            // The tail of an unsized type is described as one element.
+            if member.offset_bytes >= size && member.size_bytes != 0 {
+                member.ty = self.array_of(member.ty, 0)?;
+                member.size_bytes = 0;
+            }
+        }
         if kind == CompositeKind::Struct {
             members.sort_by_key(|member| (member.offset_bytes, member.size_bytes != 0));
         }

@@ -2,9 +2,10 @@
 
 use std::cell::RefCell;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
-use gimli::{AbbreviationsCache, DebugAbbrev, DwAte, DwTag, RunTimeEndian, constants as dw};
+use gimli::{DwAte, DwTag, RunTimeEndian, constants as dw};
 
 use crate::dwarf::attrs::{Attrs, Discriminant, Number, Reader};
 use crate::dwarf::error::Error;
@@ -55,17 +56,18 @@ pub(super) struct Dies<'a> {
 }
 
 impl<'a> Dies<'a> {
-    /// Reads the entries of all units.
+    /// Reads the entries of all units whose language is Rust.
     pub(super) fn read(units: &Units<'a>) -> Result<Self, Error> {
         let mut list: Vec<Die<'a>> = Vec::new();
-        let abbrevs = DebugAbbrev::from(units.sections.abbrev());
-        let cache = AbbreviationsCache::new();
-        for unit in units.chunks().iter().flat_map(|chunk| chunk.units) {
+        let mut tables = HashMap::new();
+        'units: for unit in units.list() {
             let at = |error| units.error(error, unit.start);
-            let abbreviations = cache
-                .get(&abbrevs, unit.header.debug_abbrev_offset())
-                .map_err(at)?;
-            let mut raw = unit.header.entries_raw(&abbreviations, None).map_err(at)?;
+            let abbreviations = match tables.entry(unit.table()) {
+                Entry::Occupied(table) => table.into_mut(),
+                Entry::Vacant(table) => table.insert(units.abbreviations(unit)?),
+            };
+            let first = list.len();
+            let mut raw = unit.header.entries_raw(abbreviations, None).map_err(at)?;
             let mut reader = Reader::new(units, unit);
             // Entries whose children are being read; `None` for one that is not kept.
             let mut open: Vec<Option<DieId>> = Vec::new();
@@ -85,6 +87,10 @@ impl<'a> Dies<'a> {
                     let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
                     if root && let Some(base) = attrs.str_offsets_base {
                         reader.str_offsets_base = base;
+                    }
+                    if root && attrs.language.is_some_and(|it| it != dw::DW_LANG_Rust) {
+                        list.truncate(first);
+                        continue 'units;
                     }
                     let parent = open.last().copied().flatten();
                     #[expect(clippy::cast_possible_truncation, reason = "fewer than keys")]
@@ -114,6 +120,28 @@ impl<'a> Dies<'a> {
             info_bytes: units.sections.info().len() as u64,
             types: RefCell::default(),
         })
+    }
+
+    /// The structs, unions and enums that are defined, other than those that are part of another.
+    pub(super) fn definitions(&self) -> impl Iterator<Item = DieId> {
+        self.iter()
+            .filter(|(_, die)| {
+                let is_type = matches!(
+                    die.tag,
+                    dw::DW_TAG_structure_type | dw::DW_TAG_union_type | dw::DW_TAG_enumeration_type
+                );
+                let around = die.parent.map(|parent| self.tag(parent));
+                is_type
+                    && die.size.is_some()
+                    && !die.name.is_empty()
+                    && matches!(around, Some(dw::DW_TAG_namespace | dw::DW_TAG_compile_unit))
+            })
+            .map(|(id, _)| id)
+    }
+
+    /// The key of an entry.
+    pub(super) fn key(&self, id: DieId) -> Key {
+        self.get(id).map_or(0, |die| die.key)
     }
 
     /// Section and offset of an entry, for messages.

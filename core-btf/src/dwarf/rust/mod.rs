@@ -31,8 +31,30 @@ mod roots;
 
 use super::error::Error;
 use super::sections::Sections;
+use super::units::Key;
 use super::units::Units;
+use crate::model::TypeId;
 use crate::write::BtfBuf;
+
+/// What [`describe_all`] found.
+#[derive(Debug)]
+pub(super) struct Described {
+    pub(super) btf: BtfBuf,
+    /// Types that have no members because this version of rustc lays them out in an unknown way,
+    /// and the keys of their entries.
+    pub(super) unknown: Vec<(TypeId, Key)>,
+}
+
+/// All types of the units in Rust, in the same views. With `paths`, each has a `DECL_TAG` of `rust:`
+/// with its path.
+///
+/// # Errors
+/// Damaged input.
+pub(super) fn describe_all(units: &Units<'_>, paths: bool) -> Result<Described, Error> {
+    let dies = dies::Dies::read(units)?;
+    let (btf, unknown) = convert::convert_all(&dies, paths)?;
+    Ok(Described { btf, unknown })
+}
 
 /// The types that a probe's object was made for: its roots and what they are made of, in the views
 /// of [`crate::rust`]. Each root has a `DECL_TAG` of `rust:` with its path.

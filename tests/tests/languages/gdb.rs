@@ -15,7 +15,7 @@ pub(crate) type Layout = (u64, Vec<Field>);
 
 pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("fixtures/cplusplus")
+        .join("fixtures/languages")
         .join(name)
 }
 
