@@ -22,6 +22,9 @@ pub(crate) fn is_mark(name: &[u8]) -> bool {
 /// Bytes of a BPF instruction.
 pub(crate) const INSTRUCTION_BYTES: usize = 8;
 
+/// Line records among which the one of a moved instruction is looked for.
+const LINES_AHEAD: usize = 4;
+
 /// A compiled BPF object, decoded as far as relocation needs it.
 #[derive(Clone, Debug)]
 pub struct BpfObject<'a> {
@@ -156,8 +159,16 @@ impl<'a> BpfObject<'a> {
     }
 
     /// The source line of a relocation, if the object has line information.
+    ///
+    /// A compiler that moves the instruction to the one before leaves it without a line of its own:
+    /// of that line and the few that follow, the first that has most of `names` in its text is
+    /// meant.
     #[must_use]
-    pub fn source_line(&self, relocation: &Relocation<'_>) -> Option<SourceLine<'a>> {
+    pub fn source_line(
+        &self,
+        relocation: &Relocation<'_>,
+        names: &[&[u8]],
+    ) -> Option<SourceLine<'a>> {
         let function = self.function(relocation)?;
         let at = function.offset_bytes + INSTRUCTION_BYTES * relocation.instruction;
         let chunk = self
@@ -175,12 +186,31 @@ impl<'a> BpfObject<'a> {
                 high = middle;
             }
         }
-        let [start, file, text, place] = chunk.record(low.checked_sub(1)?)?;
-        (start as usize >= function.offset_bytes).then_some(SourceLine {
-            file: self.btf.name(NameOffset(file)).unwrap_or_default(),
-            line: place >> 10,
-            text: self.btf.name(NameOffset(text)).unwrap_or_default().trim(),
-        })
+        let first = low.checked_sub(1)?;
+        let end = function.offset_bytes + function.code.len();
+        let lines = (first..).map_while(|n| {
+            let [start, file, text, place] = chunk.record(n)?;
+            let start = start as usize;
+            (function.offset_bytes..end).contains(&start).then(|| {
+                let line = SourceLine {
+                    file: self.btf.name(NameOffset(file)).unwrap_or_default(),
+                    line: place >> 10,
+                    text: self.btf.name(NameOffset(text)).unwrap_or_default().trim(),
+                };
+                (start, line)
+            })
+        });
+        let mut lines = lines.take(LINES_AHEAD);
+        let (start, mut best) = lines.next()?;
+        if start == at {
+            return Some(best);
+        }
+        for (_, line) in lines {
+            if count_words(line.text, names) > count_words(best.text, names) {
+                best = line;
+            }
+        }
+        Some(best)
     }
 
     /// What the relocations need.
@@ -275,6 +305,16 @@ impl<'a> BpfObject<'a> {
         }
         false
     }
+}
+
+/// How many of the names stand in a line of C.
+fn count_words(text: &str, names: &[&[u8]]) -> usize {
+    let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+    let words = || text.as_bytes().split(|byte| !is_word(byte));
+    let found = names
+        .iter()
+        .filter(|name| words().any(|word| word == **name));
+    found.count()
 }
 
 /// Functions with their code; symbols that point outside their section are left out.

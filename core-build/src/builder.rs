@@ -151,7 +151,7 @@ impl Builder {
         for (number, other) in others.iter_mut().enumerate() {
             let kind = if other.laid_out { "layout" } else { "header" };
             let types = other.types.encode(cargo.endian).map_err(app_btf)?;
-            out.write(&format!("from/{number}.{kind}.btf"), &types)?;
+            out.write(&format!("types/{number}.{kind}.btf"), &types)?;
             rust::complete_tags(&mut other.types)?;
         }
         if linux {
@@ -159,10 +159,13 @@ impl Builder {
                 Some(vmlinux) => Some(vmlinux.write(&mut out, &mut inputs)?),
                 None => None,
             };
-            for root in ["src/lib.rs", "src/main.rs"].map(Path::new) {
+            for target in ["lib", "main"] {
+                let root = &Path::new("src").join(target).with_extension("rs");
                 if root.is_file() {
                     let of = Configuration::OfThisCrate;
                     let source = rust::declare(&cargo.package, root, of, &cargo)?;
+                    let types = source.types.encode(cargo.endian).map_err(app_btf)?;
+                    out.write(&format!("types/{target}.header.btf"), &types)?;
                     own.types.extend(&source.types).map_err(app_btf)?;
                     source.files.into_iter().for_each(|file| inputs.file(file));
                     source.warnings.iter().for_each(|text| cargo::warn(text));

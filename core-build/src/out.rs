@@ -3,8 +3,6 @@
 //! ```text
 //! OUT_DIR/core/
 //!   app.btf               BTF of the C parts, for embed!()
-//!   from/N.layout.btf     types of another application's file, for embed!()
-//!   from/N.header.btf     types of another application's source, for embed!()
 //!   include/              on the include path of BPF programs
 //!     traceable.bpf.h     generated: the application's types
 //!     core.bpf.h, core_prelude.bpf.h, bpf/*.h
@@ -12,6 +10,8 @@
 //!   obj/NAME.bpf.o        linked BPF objects
 //!   skel/NAME.skel.rs     skeletons, for embed!()
 //!   c/N/                  objects and library of each C part
+//!   types/NAME.layout.btf types of another application, as its file lays them out, and
+//!   types/NAME.header.btf types of a crate's source, as the header declares them: for embed!()
 //!   work/                 files in the making
 //! ```
 
@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 
 /// Directories whose files all come from the current build.
-const OWNED: [&str; 5] = ["from", "include", "include/bpf", "obj", "skel"];
+const OWNED: [&str; 5] = ["include", "include/bpf", "obj", "skel", "types"];
 
 /// The tree, and which of its files this build has made.
 #[derive(Debug)]

@@ -1,14 +1,16 @@
 //! `embed!()`: the crate's BTF and its skeletons.
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use core_btf::Btf;
 use proc_macro2::{Ident, Span, TokenStream};
 use quote::quote;
 
 use crate::error::Error;
+use crate::fit::Fit;
 use crate::join::join;
+use crate::other_types::{OtherTypes, cannot_read, files};
 use crate::probe::{self, Process, RustTypes};
 use crate::registry::{self, Embed};
 use crate::{objects, section, skeleton};
@@ -32,7 +34,10 @@ pub(crate) fn expand(input: TokenStream, process: &Process) -> Result<TokenStrea
         ))
     })?;
     let modules = modules(&dir.join("skel"))?;
-    let rust_types = if expects_rust(&c_types, &dir)? {
+    let others = OtherTypes::read(&dir.join("types"), process)?;
+    let objects = dir.join("obj");
+    let expects_rust = expects_rust(&c_types, &others, &objects);
+    let rust_types = if expects_rust {
         registry::embed(Embed::WithRust);
         probe::rust_types(process)?
     } else {
@@ -40,18 +45,27 @@ pub(crate) fn expand(input: TokenStream, process: &Process) -> Result<TokenStrea
         registry::embed(Embed::WithoutRust);
         RustTypes::default()
     };
+    let has_all = !expects_rust || rust_types.btf.is_some();
     let btf = match &rust_types.btf {
         Some(rust) => {
             join(&c_types, rust).map_err(|error| Error::call_site(format!("embed!(): {error}")))?
         }
         None => c_types,
     };
+    // Where no code is generated nothing is loaded, and the types are not known.
+    let misfits = if has_all && matches!(process, Process::Rustc(_)) {
+        misfits(&btf, &others, &objects)?
+    } else {
+        Vec::new()
+    };
+    let misfits = misfits.iter().map(Error::to_compile_error);
     let section = section::expand(&btf);
     let beside = rust_types.tokens;
 
     Ok(quote! {
         #beside
         #section
+        #(#misfits)*
 
         // Makes the file an input of the crate in Cargo's eyes.
         #[cfg(target_os = "linux")]
@@ -70,29 +84,24 @@ pub(crate) fn expand(input: TokenStream, process: &Process) -> Result<TokenStrea
 
 /// Whether there are, or have to be, Rust types to describe. Where all types are C or another
 /// application's, the crate need not be compiled a second time.
-fn expects_rust(c_types: &[u8], dir: &Path) -> Result<bool, Error> {
-    if registry::any_declared() {
-        return Ok(true);
-    }
-    let mut known = vec![c_types.to_vec()];
-    for path in files(&dir.join("from"))? {
-        known.push(fs::read(&path).map_err(|error| cannot_read(&path, &error))?);
-    }
-    let has_types = |btf: &Vec<u8>| Btf::parse(btf).is_ok_and(|btf| !btf.is_empty());
-    Ok(!known.iter().any(has_types) || objects::read_other_types(&dir.join("obj"), &known))
+fn expects_rust(c_types: &[u8], others: &OtherTypes, objects: &Path) -> bool {
+    let known = || std::iter::once(c_types).chain(others.all());
+    let has_types = |btf: &[u8]| Btf::parse(btf).is_ok_and(|btf| !btf.is_empty());
+    registry::any_declared()
+        || !known().any(has_types)
+        || objects::read_other_types(objects, known())
 }
 
-fn cannot_read(path: &Path, error: &dyn std::fmt::Display) -> Error {
-    Error::call_site(format!("cannot read `{}`: {error}", path.display()))
-}
-
-/// The files in a directory, by name.
-fn files(dir: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut files: Vec<PathBuf> = fs::read_dir(dir)
-        .and_then(|entries| entries.map(|entry| entry.map(|e| e.path())).collect())
-        .map_err(|error| cannot_read(dir, &error))?;
-    files.sort();
-    Ok(files)
+/// What is wrong with each object that does not fit the types that it reads.
+fn misfits(btf: &[u8], others: &OtherTypes, objects: &Path) -> Result<Vec<Error>, Error> {
+    let fit = Fit::new(btf, others);
+    let fit = fit.map_err(|error| Error::call_site(format!("embed!(): {error}")))?;
+    let mut misfits = Vec::new();
+    for path in files(objects)? {
+        let object = fs::read(&path).map_err(|error| cannot_read(&path, &error))?;
+        misfits.extend(fit.check(&path, &object).err());
+    }
+    Ok(misfits)
 }
 
 /// The module of every skeleton in `dir`, by name.

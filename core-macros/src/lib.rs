@@ -3,8 +3,10 @@
 
 mod embed;
 mod error;
+mod fit;
 mod join;
 mod objects;
+mod other_types;
 mod place;
 mod plain;
 mod probe;
@@ -41,6 +43,16 @@ use crate::probe::Process;
 /// counted; `cargo check`, clippy, rustdoc and editors are spared it, and so is a crate without
 /// such types. The runtime compares what was learned with what the final compile says of itself,
 /// before it loads anything.
+///
+/// # What is checked
+///
+/// Each relocation of each BPF object is judged against the real types, as the loader does before a
+/// load. What is missing, or differs in a way that the program would read wrong, is an error with
+/// the line of the BPF program. Left to the loader are types whose layouts are not known here (the
+/// kernel's, and what `Builder::types_from` has from the source of another crate), and what a
+/// program asks for before it reads: an instruction that the answers to
+/// `bpf_core_field_exists()`, `bpf_core_type_exists()` and the like lead past, or a field that the
+/// function asks for itself.
 ///
 /// If the second compile fails where the first does not, that is an error which shows what rustc
 /// has to say. Documentation tests cannot be compiled twice, as their source comes from a pipe:

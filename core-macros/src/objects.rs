@@ -9,8 +9,8 @@ use core_btf::object::BpfObject;
 use core_btf::relo::essential_name;
 
 /// Whether a BPF object in `dir` reads a type of the application that is not among these.
-pub(crate) fn read_other_types(dir: &Path, types: &[Vec<u8>]) -> bool {
-    let types: Vec<_> = types.iter().filter_map(|it| Btf::parse(it).ok()).collect();
+pub(crate) fn read_other_types<'t>(dir: &Path, types: impl Iterator<Item = &'t [u8]>) -> bool {
+    let types: Vec<_> = types.filter_map(|it| Btf::parse(it).ok()).collect();
     let all = types.iter().flat_map(Btf::iter);
     let known: BTreeSet<&[u8]> = all.map(|ty| ty.name_bytes()).collect();
     let Ok(entries) = fs::read_dir(dir) else {

@@ -46,7 +46,7 @@ fn relocations_have_their_places() {
             })
             .collect();
         assert_eq!(found, [("one", 1, "0:0", kind), ("two", 2, "0:1", kind)]);
-        let line = parsed.source_line(&parsed.relocations()[1]).unwrap();
+        let line = parsed.source_line(&parsed.relocations()[1], &[]).unwrap();
         let expected = SourceLine {
             file: "test.bpf.c",
             line: 10,
@@ -206,7 +206,7 @@ fn damaged_objects_do_not_panic() {
                 for relocation in parsed.relocations() {
                     assert!(
                         parsed
-                            .source_line(relocation)
+                            .source_line(relocation, &[])
                             .is_none_or(|l| l.line < 1 << 22)
                     );
                 }

@@ -1,17 +1,24 @@
 //! The check before a load: every relocation with its verdict.
 
+use std::cell::OnceCell;
+use std::collections::BTreeSet;
+
 use crate::error::Result;
 use crate::ext::RelocationKind;
 use crate::object::{BpfObject, Relocation};
 use crate::relo::access::Accesses;
 use crate::relo::candidates::{Roots, Sources};
-use crate::relo::evaluate::{Decision, Evaluated, Miss, evaluate};
+use crate::relo::evaluate::{Decision, Evaluated, Miss, answers_zero, evaluate};
+use crate::relo::flow;
 use crate::relo::matching::Stop;
 use crate::relo::name::essential_name;
 use crate::relo::near;
 use crate::relo::outcome::{Outcome, Row};
 use crate::relo::patch::{Patch, patch};
 use crate::relo::spec::{Display, Fail, Spec, type_name};
+
+/// The section of functions that programs call.
+const SUBPROGRAMS: &str = ".text";
 
 /// Decides every relocation of `object` against `sources`, and says what is wrong with it.
 ///
@@ -37,23 +44,26 @@ fn rows(
 ) -> Result<Vec<Row>> {
     let roots = Roots::find(object, sources);
     let decided = evaluate(object, &roots, sources)?;
+    let all = object.relocations().iter().zip(&decided);
+    let patches: Vec<Patch> = all
+        .clone()
+        .map(|(relocation, evaluated)| patch(object, sources, relocation, evaluated))
+        .collect();
     let check = Check {
         object,
         sources,
         roots: &roots,
         accesses: Accesses::new(object, sources, &decided),
+        reached: object.functions().iter().map(|_| OnceCell::new()).collect(),
+        patches: &patches,
     };
-    Ok(object
-        .relocations()
-        .iter()
-        .zip(&decided)
-        .enumerate()
-        .filter_map(|(n, (relocation, evaluated))| {
-            let patch = patch(object, sources, relocation, evaluated);
+    let rows = all.zip(&patches).enumerate();
+    Ok(rows
+        .filter_map(|(n, ((relocation, evaluated), patch))| {
             let outcome = check
-                .outcome(n, relocation, evaluated, &patch)
+                .outcome(n, relocation, evaluated, patch)
                 .unwrap_or_else(Outcome::Invalid);
-            wanted(&outcome).then(|| check.row(n, relocation, evaluated, &patch, outcome))
+            wanted(&outcome).then(|| check.row(n, relocation, evaluated, patch, outcome))
         })
         .collect())
 }
@@ -63,6 +73,11 @@ struct Check<'x, 's, 'o, 't> {
     sources: &'x Sources<'s, 't>,
     roots: &'x Roots<'x>,
     accesses: Accesses<'x, 's, 'o, 't>,
+    /// What becomes of each relocated instruction.
+    patches: &'x [Patch],
+    /// The instructions of each function that can be reached, found when first asked for; `None`
+    /// where that cannot be told.
+    reached: Vec<OnceCell<Option<BTreeSet<usize>>>>,
 }
 
 impl<'o, 't> Check<'_, '_, 'o, 't> {
@@ -90,12 +105,14 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
             .filter(|_| relocation.kind != RelocationKind::TypeIdLocal)
             .map(|c| c.origin);
         let target_btf = origin.and_then(|origin| self.sources.get(origin));
+        let accessors = evaluated.local.accessors.iter();
+        let names: Vec<&[u8]> = accessors.filter_map(|accessor| accessor.name).collect();
         Row {
             function: function.map_or_else(String::new, |f| f.name.into()),
             section: function.map_or_else(String::new, |f| f.section.into()),
             instruction: relocation.instruction,
             source: object
-                .source_line(relocation)
+                .source_line(relocation, &names)
                 .map(|source| (source.file.into(), source.line)),
             kind: relocation.kind,
             local: Display {
@@ -123,29 +140,73 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
                 Patch::Value(value) => Some(*value),
                 Patch::Poison(_) | Patch::Refused(_) => None,
             },
-            guarded: self.is_guarded(relocation),
+            guarded: self.is_guarded(relocation, patch),
             outcome,
         }
     }
 
+    /// Whether it may do no harm if what is asked for is missing: the function asks about the
+    /// existence of just that; or the instruction is not reached, by the answers to what is asked;
+    /// or it gets a 0, as the size of a type does. A subprogram may be called where something was
+    /// asked.
+    fn is_guarded(&self, relocation: &Relocation<'_>, patch: &Patch) -> bool {
+        let asks = |other: &Relocation<'_>| {
+            let same = other.root == relocation.root && other.access == relocation.access;
+            let guards = if other.function == relocation.function {
+                same
+            } else {
+                self.is_subprogram(relocation)
+            };
+            other.kind.is_question() && guards
+        };
+        self.object.relocations().iter().any(asks)
+            || match patch {
+                Patch::Value(_) => answers_zero(relocation.kind),
+                Patch::Poison(_) => !self.is_reached(relocation),
+                Patch::Refused(_) => false,
+            }
+    }
+
     /// Whether the function asks about the existence of anything of this root, in any flavor.
-    fn is_guarded(&self, relocation: &Relocation<'_>) -> bool {
+    fn asks_about_root(&self, relocation: &Relocation<'_>) -> bool {
         let name = |id| {
             let name = self.object.btf().get(id).map(|ty| ty.name_bytes());
             essential_name(name.unwrap_or_default())
         };
         let root = name(relocation.root);
-        self.of_function(relocation)
-            .any(|other| other.kind.is_question() && name(other.root) == root)
-    }
-
-    fn of_function(
-        &self,
-        relocation: &Relocation<'_>,
-    ) -> impl Iterator<Item = &Relocation<'o>> + use<'_, 'o, 't> {
         let function = relocation.function;
         let all = self.object.relocations().iter();
-        all.filter(move |other| other.function == function)
+        let mut questions = all.filter(|it| it.function == function && it.kind.is_question());
+        questions.any(|question| name(question.root) == root)
+    }
+
+    fn is_subprogram(&self, relocation: &Relocation<'_>) -> bool {
+        let function = self.object.function(relocation);
+        function.is_some_and(|function| function.section == SUBPROGRAMS)
+    }
+
+    /// Whether the verifier comes to the instruction; no if that cannot be told.
+    fn is_reached(&self, relocation: &Relocation<'_>) -> bool {
+        let reached = self.reached.get(relocation.function).and_then(|reached| {
+            let reached = reached.get_or_init(|| self.reached_of(relocation.function));
+            reached.as_ref()
+        });
+        reached.is_some_and(|reached| reached.contains(&relocation.instruction))
+    }
+
+    fn reached_of(&self, function: usize) -> Option<BTreeSet<usize>> {
+        let code = self.object.functions().get(function)?.code;
+        let relocations = self.object.relocations().iter().zip(self.patches);
+        let values = relocations
+            .filter(|(relocation, _)| relocation.function == function)
+            .map(|(relocation, patch)| {
+                let value = match patch {
+                    Patch::Value(value) => Some(*value),
+                    Patch::Poison(_) | Patch::Refused(_) => None,
+                };
+                (relocation.instruction, value)
+            });
+        flow::reached(code, self.object.endian(), &values.collect())
     }
 
     fn outcome(
@@ -196,7 +257,11 @@ impl<'o, 't> Check<'_, '_, 'o, 't> {
     }
 
     fn missing_type(&self, n: usize, relocation: &Relocation<'_>) -> Outcome {
-        let Some(root) = self.roots.of(n).filter(|_| !self.is_guarded(relocation)) else {
+        let Some(root) = self
+            .roots
+            .of(n)
+            .filter(|_| !self.asks_about_root(relocation))
+        else {
             return Outcome::MissingType { near: Vec::new() };
         };
         let kernel = if root.app { &[] } else { self.sources.kernel };

@@ -61,7 +61,7 @@ impl Evaluated<'_, '_> {
 }
 
 /// Whether a relocation of this kind is 0 when nothing matches, and not a poisoned instruction.
-fn answers_zero(kind: RelocationKind) -> bool {
+pub(crate) const fn answers_zero(kind: RelocationKind) -> bool {
     kind.is_type() || kind.is_question()
 }
 

@@ -28,8 +28,8 @@ pub struct Row {
     pub old: u64,
     /// Value that libbpf will write; `None` where it will poison the instruction or refuse.
     pub new: Option<u64>,
-    /// Whether the function asks if types or members of this root exist: a missing one may well be
-    /// in code that is not reached.
+    /// Whether it may do no harm if what is asked for is missing: the function asks if just that
+    /// exists, answers to other questions lead past the instruction, or the answer is then 0.
     pub guarded: bool,
     /// The verdict.
     pub outcome: Outcome,

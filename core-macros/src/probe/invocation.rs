@@ -151,6 +151,13 @@ impl Invocation {
         }
     }
 
+    /// The root of the crate's source, unless that comes from standard input.
+    pub(crate) fn source(&self) -> Option<&Path> {
+        let mut arguments = options(&self.args).filter(|opt| opt.name.is_empty());
+        let source = arguments.find(|opt| is_rust(opt.value))?;
+        Some(Path::new(source.value))
+    }
+
     /// Whether this crate is compiled as one of `types` (`--crate-type`).
     pub(super) fn has_crate_type(&self, types: &[&str]) -> bool {
         options(&self.args)

@@ -7,11 +7,16 @@
 //! registers and stack slots; it follows sums, products, shifts, moves, spills, branches and loops.
 //!
 //! It knows nothing of types. What it finds are [`Use`]s, which the access rules judge.
+//!
+//! A second flow, of constants, tells which instructions the verifier can come to: [`reached`].
 
+mod instruction;
 mod number;
+mod reached;
 mod run;
 
 pub(crate) use number::Number;
+pub(crate) use reached::reached;
 pub(crate) use run::{How, Use, uses};
 
 #[cfg(test)]

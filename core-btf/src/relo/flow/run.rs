@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use crate::ext::RelocationKind;
-use crate::object::INSTRUCTION_BYTES;
 use crate::read::Endian;
 use crate::relo::flow::Number;
+use crate::relo::flow::instruction::{Instruction, Next, decode};
 
 /// A call or store that an address with relocated offsets reaches.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,55 +69,6 @@ impl State {
     }
 }
 
-/// One instruction.
-#[derive(Clone, Copy)]
-struct Instruction {
-    code: u8,
-    dst: u8,
-    src: u8,
-    off: i16,
-    imm: i32,
-}
-
-impl Instruction {
-    fn decode(bytes: &[u8], endian: Endian) -> Option<Self> {
-        let [code, regs, o0, o1, i0, i1, i2, i3] = *bytes.first_chunk::<INSTRUCTION_BYTES>()?;
-        let (dst, src) = match endian {
-            Endian::Little => (regs & 0xf, regs >> 4),
-            Endian::Big => (regs >> 4, regs & 0xf),
-        };
-        Some(Self {
-            code,
-            dst,
-            src,
-            off: endian.i16([o0, o1]),
-            imm: endian.u32([i0, i1, i2, i3]).cast_signed(),
-        })
-    }
-
-    /// Where a jump leads, if this is one.
-    fn jump(self, at: usize) -> Option<usize> {
-        let operation = self.code & 0xf0;
-        let distance = match (self.code & 7, operation) {
-            (5 | 6, 0x80 | 0x90) => return None,
-            (6, 0) => i64::from(self.imm),
-            (5 | 6, _) => i64::from(self.off),
-            _ => return None,
-        };
-        usize::try_from(i64::try_from(at).ok()? + 1 + distance).ok()
-    }
-
-    /// Bytes that a load or store moves.
-    const fn width(self) -> i64 {
-        match self.code & 0x18 {
-            0x00 => 4,
-            0x08 => 2,
-            0x10 => 1,
-            _ => 8,
-        }
-    }
-}
-
 /// Helpers that copy: where the address, the size and a stack buffer that is written are, and
 /// whether a NUL ends the copy.
 const fn copies(helper: i32) -> Option<(u8, u8, Option<u8>, bool)> {
@@ -132,15 +83,6 @@ const fn copies(helper: i32) -> Option<(u8, u8, Option<u8>, bool)> {
     }
 }
 
-/// How control leaves an instruction.
-enum Next {
-    /// To this one.
-    To(usize),
-    /// To either.
-    Either(usize, usize),
-    Exit,
-}
-
 struct Run<'x> {
     code: Vec<Instruction>,
     relocations: &'x ByInstruction,
@@ -153,10 +95,7 @@ struct Run<'x> {
 
 /// All uses of relocated offsets in a function; `None` for code whose flow does not settle.
 pub(crate) fn uses(code: &[u8], endian: Endian, relocations: &ByInstruction) -> Option<Vec<Use>> {
-    let code: Vec<Instruction> = code
-        .chunks_exact(INSTRUCTION_BYTES)
-        .filter_map(|bytes| Instruction::decode(bytes, endian))
-        .collect();
+    let code = decode(code, endian);
     let mut run = Run {
         before: meeting_points(&code),
         code,
