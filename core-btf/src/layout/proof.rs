@@ -58,8 +58,9 @@ pub enum Mismatch {
     },
     /// A member is elsewhere.
     #[error(
-        "`{root}.{member}` in `{module}` is at byte {real}, at bit {embedded_bits} in the embedded \
-         description; rebuild the program from scratch"
+        "`{root}.{member}` in `{module}` is at byte {real}, at {} in the embedded description; \
+         rebuild the program from scratch",
+        place(*embedded_bits)
     )]
     Offset {
         /// The module of the root.
@@ -76,6 +77,15 @@ pub enum Mismatch {
     /// The embedded BTF cannot be decoded.
     #[error(transparent)]
     Malformed(#[from] Error),
+}
+
+/// An offset in the unit of `offset_of!`, where it has one.
+fn place(bits: u64) -> String {
+    if bits.is_multiple_of(8) {
+        format!("byte {}", bits / 8)
+    } else {
+        format!("bit {bits}")
+    }
 }
 
 /// Compares every record with the BTF that its crate embedded.
