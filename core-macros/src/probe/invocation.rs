@@ -166,6 +166,23 @@ impl Invocation {
             .any(|ty| types.contains(&ty))
     }
 
+    /// Whether this crate is compiled as a program, its tests aside.
+    pub(super) fn is_program(&self) -> bool {
+        let given = options(&self.args).any(|opt| opt.name == "crate-type");
+        !given || self.has_crate_type(&["bin"])
+    }
+
+    /// Whether this crate's tests are compiled, with their harness.
+    pub(super) fn is_test(&self) -> bool {
+        options(&self.args).any(|opt| opt.name == "test")
+    }
+
+    /// Whether layouts depend on more than the source and the target.
+    pub(super) fn shuffles_layouts(&self) -> bool {
+        options(&self.args)
+            .any(|opt| opt.name == "unstable" && opt.key_value().0 == "randomize-layout")
+    }
+
     /// Whether the source comes from standard input, which cannot be read again.
     pub(super) fn reads_stdin(&self) -> bool {
         options(&self.args).any(|opt| opt.name.is_empty() && opt.value == "-")

@@ -77,6 +77,13 @@ fn probe(invocation: &Invocation) -> Result<RustTypes, Error> {
             "a proc-macro crate runs inside of the compiler, where nothing traces it",
         ));
     }
+    if invocation.shuffles_layouts() && invocation.is_test() {
+        return Err(Error::call_site(
+            "embed!() compiles the crate a second time to learn its types, which \
+             -Zrandomize-layout lays out in another way there than in a test: leave it out when \
+             you compile tests",
+        ));
+    }
     let object = match run::run(&rustc(), invocation) {
         Ok(object) => object,
         Err(Failure::Refused(words)) => {

@@ -61,7 +61,8 @@ impl Invocation {
     ///
     /// A static library is the crate type in which only `#[used]` statics and exported functions
     /// are roots of code generation and which every target has. No library is linked into it,
-    /// since only an object is asked for.
+    /// since only an object is asked for. A program whose layouts are shuffled stays a program,
+    /// with all its code, since that is a part of what rustc shuffles by.
     pub(super) fn probe(&self, object: &str) -> Vec<String> {
         let mut kept = Vec::new();
         let mut test = false;
@@ -94,8 +95,13 @@ impl Invocation {
         } else {
             "off"
         };
+        let crate_type = if self.shuffles_layouts() && self.is_program() {
+            "bin"
+        } else {
+            "staticlib"
+        };
         let mut added = vec![
-            "--crate-type=staticlib".to_owned(),
+            format!("--crate-type={crate_type}"),
             format!("--emit={}", emit_object(object)),
             "-Cdebuginfo=2".to_owned(),
             "-Csplit-debuginfo=off".to_owned(),
