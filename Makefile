@@ -2,6 +2,8 @@
 # make test    formatting, lints, docs and all tests, on the running kernel
 # make bench   speed and memory, each figure beside the one it is compared with
 #
+# make fuzz    each fuzz target of core-btf for FUZZ_SECONDS (60), on the nightly toolchain
+#
 # Each installs the Debian packages that it needs.
 
 # What a user of the crates needs to build: a BPF compiler, and what libbpf links.
@@ -15,7 +17,9 @@ export CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_RUNNER = sudo -E
 export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = sudo -E
 endif
 
-.PHONY: demo test check bench build-packages test-packages
+FUZZ_SECONDS ?= 60
+
+.PHONY: demo test check bench fuzz build-packages test-packages
 
 demo: build-packages
 	cargo run --release --package example-app -- demo
@@ -30,6 +34,9 @@ check: build-packages
 
 bench: test-packages
 	cargo bench --workspace --all-features
+
+fuzz: test-packages
+	fuzz/run $(FUZZ_SECONDS)
 
 build-packages:
 	@.ci/packages $(BUILD_PACKAGES)

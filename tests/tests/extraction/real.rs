@@ -1,4 +1,4 @@
-//! C that is in use: sqlite, zlib and Lua, from the sources that packages on crates.io bring.
+//! C that is in use: ten code bases, from the sources that packages on crates.io bring.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -87,4 +87,143 @@ fn lua() {
     assert!(compare_with_pahole(&sources, &["gcc", "-gdwarf-4", "-O2"]) > 50);
     assert!(compare_with_pahole(&sources, &["clang", "-gdwarf-5", "-O2"]) > 50);
     compare_with_gcc(&sources);
+}
+
+/// A package, folders to include from its root and the files to compile.
+struct CodeBase {
+    package: &'static str,
+    include: &'static [&'static str],
+    files: &'static [&'static str],
+    /// Named types that it has at least.
+    types: usize,
+}
+
+/// Seven more, each with both compilers, optimised and not, DWARF 4 and 5.
+fn compare_code_base(base: &CodeBase) {
+    let root = sources::package(base.package);
+    let files: Vec<PathBuf> = base.files.iter().map(|file| root.join(file)).collect();
+    let include = base.include.iter().map(|folder| root.join(folder));
+    let include: Vec<String> = include
+        .map(|folder| format!("-I{}", folder.display()))
+        .collect();
+    let commands = [
+        ["gcc", "-gdwarf-4", "-O2"],
+        ["gcc", "-gdwarf-5", "-O0"],
+        ["clang", "-gdwarf-4", "-O0"],
+        ["clang", "-gdwarf-5", "-O2"],
+    ];
+    for command in commands {
+        let mut command = command.to_vec();
+        command.extend(["-D_GNU_SOURCE", "-DZSTD_DISABLE_ASM"]);
+        command.extend(include.iter().map(String::as_str));
+        let found = compare_with_pahole(&files, &command);
+        assert!(found >= base.types, "{} {command:?}: {found}", base.package);
+    }
+}
+
+#[test]
+fn zstd() {
+    compare_code_base(&CodeBase {
+        package: "zstd-sys",
+        include: &["zstd/lib", "zstd/lib/common"],
+        files: &[
+            "zstd/lib/compress/zstd_compress.c",
+            "zstd/lib/compress/zstdmt_compress.c",
+            "zstd/lib/decompress/zstd_decompress.c",
+            "zstd/lib/dictBuilder/cover.c",
+        ],
+        types: 15,
+    });
+}
+
+#[test]
+fn lz4() {
+    compare_code_base(&CodeBase {
+        package: "lz4-sys",
+        include: &["liblz4/lib"],
+        files: &[
+            "liblz4/lib/lz4.c",
+            "liblz4/lib/lz4frame.c",
+            "liblz4/lib/lz4hc.c",
+            "liblz4/lib/xxhash.c",
+        ],
+        types: 8,
+    });
+}
+
+#[test]
+fn bzip2() {
+    compare_code_base(&CodeBase {
+        package: "bzip2-sys",
+        include: &["bzip2-1.0.8"],
+        files: &[
+            "bzip2-1.0.8/bzlib.c",
+            "bzip2-1.0.8/compress.c",
+            "bzip2-1.0.8/decompress.c",
+            "bzip2-1.0.8/bzip2.c",
+        ],
+        types: 4,
+    });
+}
+
+#[test]
+fn libdeflate() {
+    compare_code_base(&CodeBase {
+        package: "libdeflate-sys",
+        include: &["libdeflate"],
+        files: &[
+            "libdeflate/lib/deflate_compress.c",
+            "libdeflate/lib/deflate_decompress.c",
+            "libdeflate/lib/gzip_compress.c",
+            "libdeflate/lib/x86/cpu_features.c",
+        ],
+        types: 10,
+    });
+}
+
+#[test]
+fn brotli() {
+    compare_code_base(&CodeBase {
+        package: "brotlic-sys",
+        include: &["brotli/c/include"],
+        files: &[
+            "brotli/c/dec/decode.c",
+            "brotli/c/dec/state.c",
+            "brotli/c/enc/encode.c",
+            "brotli/c/enc/metablock.c",
+            "brotli/c/enc/compound_dictionary.c",
+        ],
+        types: 40,
+    });
+}
+
+#[test]
+fn webp() {
+    compare_code_base(&CodeBase {
+        package: "libwebp-sys",
+        include: &["vendor"],
+        files: &[
+            "vendor/src/dec/vp8_dec.c",
+            "vendor/src/dec/vp8l_dec.c",
+            "vendor/src/dec/idec_dec.c",
+            "vendor/src/enc/webp_enc.c",
+            "vendor/src/enc/vp8l_enc.c",
+        ],
+        types: 30,
+    });
+}
+
+#[test]
+fn libbpf() {
+    compare_code_base(&CodeBase {
+        package: "libbpf-sys",
+        include: &["libbpf/include", "libbpf/include/uapi"],
+        files: &[
+            "libbpf/src/libbpf.c",
+            "libbpf/src/btf.c",
+            "libbpf/src/linker.c",
+            "libbpf/src/usdt.c",
+        ],
+        types: 150,
+    });
 }

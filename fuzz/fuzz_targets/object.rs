@@ -1,0 +1,15 @@
+//! Decoding BPF objects: ELF, `.BTF` and `.BTF.ext`.
+#![no_main]
+
+use core_btf::BpfObject;
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let Ok(object) = BpfObject::parse(data) else {
+        return;
+    };
+    for relocation in object.relocations() {
+        let _ = (object.function(relocation), object.source_line(relocation));
+    }
+    let _ = object.needs();
+});
