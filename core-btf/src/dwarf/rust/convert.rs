@@ -556,9 +556,12 @@ impl<'d> Converter<'d> {
             u32::try_from(size).map_err(|_| self.error(die, "is larger than 4 GiB"))?;
         let mut members = members;
         for member in &mut members {
-            // The tail of an unsized type is described as one element.
+            // The tail of an unsized type is described as one element, unless its view is an array.
             if member.offset_bytes >= size && member.size_bytes != 0 {
-                member.ty = self.array_of(member.ty, 0)?;
+                let tail = self.btf.get(member.ty);
+                if !matches!(tail, Some(BtfType::Array { len: 0, .. })) {
+                    member.ty = self.array_of(member.ty, 0)?;
+                }
                 member.size_bytes = 0;
             }
         }
