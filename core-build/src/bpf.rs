@@ -14,6 +14,7 @@ use crate::cargo::{Cargo, Inputs, warn};
 use crate::clang::Clang;
 use crate::error::{Error, Result};
 use crate::out::{Out, io_error, read, write_if_changed};
+use crate::record::{self, Record};
 
 /// What a BPF object is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -133,12 +134,16 @@ pub(crate) fn build(
     } else {
         None
     };
+    let compiler = clang
+        .as_ref()
+        .map_or_else(String::new, |clang| record::compiler(clang.path()));
     let work = out.work()?;
     let jobs: Vec<Job<'_>> = programs
         .iter()
         .map(|program| Job {
             program,
             clang: clang.as_ref().filter(|_| program.origin == Origin::Source),
+            compiler: &compiler,
             args,
             work: &work,
             object: out.claim(&format!("obj/{}.bpf.o", program.name)),
@@ -171,6 +176,8 @@ struct Job<'a> {
     program: &'a Program,
     /// For a source.
     clang: Option<&'a Clang>,
+    /// What clang says of itself.
+    compiler: &'a str,
     args: &'a [OsString],
     /// Where files are made before they are compared with the ones of the last build.
     work: &'a Path,
@@ -181,21 +188,40 @@ struct Job<'a> {
 impl Job<'_> {
     /// The compiler's warnings, and the files that were read.
     fn run(&self) -> Result<(String, Inputs)> {
-        let Program { name, path, .. } = self.program;
+        let record = self.record();
+        if let Some(kept) = record.kept() {
+            return Ok((kept.messages, kept.inputs));
+        }
+        let begun = record.begin()?;
+        let (files, messages) = self.make()?;
+        let outputs = [self.object.as_path(), self.skeleton.as_path()];
+        record.finish(&begun, &files, outputs, &messages)?;
         let mut inputs = Inputs::default();
-        let mut messages = String::new();
-        let object = if let Some(clang) = self.clang {
+        inputs.files(files);
+        Ok((messages, inputs))
+    }
+
+    fn record(&self) -> Record {
+        let Program { name, path, origin } = self.program;
+        let record = self.work.join(format!("{name}.record"));
+        let command = (origin.suffix(), path, self.clang.map(Clang::path));
+        Record::new(record, self.compiler, &command, self.args)
+    }
+
+    /// Makes object and skeleton; gives the files that were read, and the compiler's warnings.
+    fn make(&self) -> Result<(Vec<PathBuf>, String)> {
+        let Program { name, path, .. } = self.program;
+        let (object, files, messages) = if let Some(clang) = self.clang {
             let compiled = self.work.join(format!("{name}.o"));
-            messages = clang.compile(path, &compiled, self.args, &mut inputs)?;
+            let (files, messages) = clang.compile(path, &compiled, self.args)?;
             self.mark_signed_enums(&compiled)?;
             let linked = self.work.join(format!("{name}.bpf.o"));
             link(&compiled, &linked).map_err(|error| self.skeleton_error(error))?;
-            read(&linked)?
+            (read(&linked)?, files, messages)
         } else {
-            inputs.file(path);
             let object = read(path)?;
             BpfObject::parse(&object).map_err(|error| self.skeleton_error(error))?;
-            object
+            (object, vec![path.clone()], String::new())
         };
         write_if_changed(&self.object, &object)?;
 
@@ -209,7 +235,7 @@ impl Job<'_> {
             .generate(&skeleton)
             .map_err(|error| self.skeleton_error(error))?;
         write_if_changed(&self.skeleton, &read(&skeleton)?)?;
-        Ok((messages, inputs))
+        Ok((files, messages))
     }
 
     fn mark_signed_enums(&self, object: &Path) -> Result<()> {

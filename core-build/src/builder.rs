@@ -19,7 +19,8 @@ use crate::vmlinux::Vmlinux;
 
 /// Compiles the C and BPF parts of a crate, and prepares what `core_runtime::embed!()` embeds.
 ///
-/// Everything is written below `OUT_DIR/core`; files that have not changed are not rewritten. Paths
+/// Everything is written below `OUT_DIR/core`; files that have not changed are not rewritten, and
+/// what would be compiled from the same inputs in the same way is not compiled again. Paths
 /// are relative to the package, as everywhere in a build script.
 #[derive(Debug, Default)]
 #[must_use = "nothing is built before `build` is called"]

@@ -1,7 +1,7 @@
 //! The C parts: compiled with debug info, linked into the crate, described in BTF.
 
 use std::any::Any;
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -15,6 +15,7 @@ use crate::cargo::{Cargo, Inputs, warn};
 use crate::deps;
 use crate::error::{Error, Result};
 use crate::out::{Out, io_error, read};
+use crate::record::{self, Record};
 
 /// Checks that the sources exist, where cc and the compiler would say so in passing only.
 pub(crate) fn check_sources(build: &cc::Build) -> Result<()> {
@@ -57,27 +58,58 @@ pub(crate) fn compile(
         build.flag("-fstandalone-debug");
     }
 
+    let record = record(&build, &dir, number)?;
+    let name = format!("{}_core_{number}", cargo.package);
+    if let Some(kept) = record.kept() {
+        // Where cc puts it.
+        let library = dir.join(format!("lib{name}.a"));
+        cc::try_emit_link_directives(&build, &library).map_err(Error::Cc)?;
+        warn(&kept.messages);
+        inputs.extend(kept.inputs);
+        return Ok(library);
+    }
+
+    let begun = record.begin()?;
     let objects = build
         .try_compile_intermediates()
         .map_err(|error| messages.error(error))?;
     let library = build
-        .try_create_archive(&format!("{}_core_{number}", cargo.package), &objects)
+        .try_create_archive(&name, &objects)
         .map_err(|error| messages.error(error))?;
     cc::try_emit_link_directives(&build, &library).map_err(Error::Cc)?;
-    messages.warn();
+    let messages = messages.text();
+    warn(&messages);
 
-    for source in build.get_files() {
-        inputs.file(source);
-    }
+    let mut files: Vec<PathBuf> = build.get_files().map(Path::to_owned).collect();
+    let mut all_known = true;
     for object in &objects {
-        // Compilers that write none leave the sources as the only inputs.
-        if let Ok(rules) = fs::read_to_string(object.with_extension("d")) {
-            for file in deps::parse(&rules) {
-                inputs.file(file);
-            }
+        match fs::read_to_string(object.with_extension("d")) {
+            Ok(rules) => files.extend(deps::parse(&rules)),
+            // Compilers that write none leave the sources as the only inputs.
+            Err(_) => all_known = false,
         }
     }
+    if all_known {
+        record.finish(&begun, &files, [library.as_path()], &messages)?;
+    }
+    inputs.files(files);
     Ok(library)
+}
+
+/// The record of the library that `build` makes in `dir`.
+fn record(build: &cc::Build, dir: &Path, number: usize) -> Result<Record> {
+    let tool = build.try_get_compiler().map_err(Error::Cc)?;
+    let archiver = build.try_get_archiver().map_err(Error::Cc)?;
+    let archiver: Vec<&OsStr> = std::iter::once(archiver.get_program())
+        .chain(archiver.get_args())
+        .collect();
+    let sources: Vec<&Path> = build.get_files().collect();
+    let variables: Vec<_> = tool.get_envs().collect();
+    let command = (number, tool.path(), variables, archiver, sources);
+    let mut args: Vec<OsString> = tool.args().to_vec();
+    args.push(tool.cc_env());
+    let compiler = record::compiler(tool.path());
+    Ok(Record::new(dir.join("record"), &compiler, &command, &args))
 }
 
 /// The types of a library, from its debug info.
@@ -124,10 +156,9 @@ impl Messages {
         }
     }
 
-    fn warn(&self) {
-        for (_, line) in lock(&self.lines).iter() {
-            warn(line);
-        }
+    fn text(&self) -> String {
+        let lines = lock(&self.lines);
+        lines.iter().flat_map(|(_, line)| [line, "\n"]).collect()
     }
 }
 

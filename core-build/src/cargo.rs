@@ -65,6 +65,10 @@ impl Inputs {
         self.files.insert(path.into());
     }
 
+    pub(crate) fn files(&mut self, paths: impl IntoIterator<Item = PathBuf>) {
+        self.files.extend(paths);
+    }
+
     pub(crate) fn extend(&mut self, other: Self) {
         self.files.extend(other.files);
         self.variables.extend(other.variables);

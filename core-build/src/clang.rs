@@ -36,14 +36,18 @@ impl Clang {
         }
     }
 
-    /// Compiles one source, and gives the compiler's warnings.
+    /// Where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Compiles one source, and gives the files that were read and the compiler's warnings.
     pub(crate) fn compile(
         &self,
         source: &Path,
         object: &Path,
         args: &[OsString],
-        inputs: &mut Inputs,
-    ) -> Result<String> {
+    ) -> Result<(Vec<PathBuf>, String)> {
         let rules = object.with_extension("d");
         let output = Command::new(&self.path)
             .args(args)
@@ -62,12 +66,10 @@ impl Clang {
                 output: messages,
             });
         }
-        inputs.file(source);
         let rules = fs::read_to_string(&rules).map_err(io_error("read", &rules))?;
-        for file in deps::parse(&rules) {
-            inputs.file(file);
-        }
-        Ok(messages)
+        let mut files = vec![source.to_owned()];
+        files.extend(deps::parse(&rules));
+        Ok((files, messages))
     }
 }
 

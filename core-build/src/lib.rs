@@ -41,6 +41,7 @@ mod header;
 mod near;
 mod origin;
 mod out;
+mod record;
 mod rust;
 mod types_from;
 mod vmlinux;

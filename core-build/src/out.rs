@@ -9,7 +9,7 @@
 //!     vmlinux.h           if asked for
 //!   obj/NAME.bpf.o        linked BPF objects
 //!   skel/NAME.skel.rs     skeletons, for embed!()
-//!   c/N/                  objects and library of each C part
+//!   c/N/                  objects and library of each C part, and what they were made from
 //!   types/NAME.layout.btf types of another application, as its file lays them out, and
 //!   types/NAME.header.btf types of a crate's source, as the header declares them: for embed!()
 //!   work/                 files in the making
