@@ -79,6 +79,19 @@ impl Fixture {
         tests::program::run(&program)
     }
 
+    /// rustc's report of the layouts in a source file of the fixture, compiled as a program.
+    pub(crate) fn report(&self, name: &str) -> String {
+        self.rustc(
+            &source(name),
+            &[
+                "--crate-name=fixture",
+                "--extern=dep",
+                "--emit=metadata,obj",
+                "-Zprint-type-sizes",
+            ],
+        )
+    }
+
     /// The types of a library of this name, whose root is `Root` with the anchor `ANCHOR`.
     pub(crate) fn library(&self, name: &str, text: &str) -> Result<BtfBuf, Error> {
         const ANCHOR: &str = r#"
@@ -104,7 +117,8 @@ impl Fixture {
         extract_probe(&fs::read(object).unwrap())
     }
 
-    fn rustc(&self, source: &Path, args: &[&str]) {
+    /// Compiles, and gives what rustc prints.
+    fn rustc(&self, source: &Path, args: &[&str]) -> String {
         let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
         let output = Command::new(rustc)
             // One source needs types that stable Rust cannot name.
@@ -119,7 +133,13 @@ impl Fixture {
             .expect("rustc runs");
         let errors = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{errors}");
+        String::from_utf8(output.stdout).unwrap()
     }
+}
+
+/// The text of a source file of the fixture.
+pub(crate) fn text(name: &str) -> String {
+    fs::read_to_string(source(name)).unwrap()
 }
 
 /// A source file of the fixture.
