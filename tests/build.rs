@@ -16,5 +16,6 @@ fn main() -> Result<(), core_build::Error> {
         .bpf("src/bpf/seed_fixed.bpf.c")
         .bpf("src/bpf/skew.bpf.c")
         .bpf("src/bpf/skew_plain.bpf.c")
+        .bpf("src/bpf/views.bpf.c")
         .build()
 }

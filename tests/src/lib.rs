@@ -13,8 +13,10 @@ pub mod program;
 pub mod rust;
 pub mod sources;
 pub mod tracer;
+pub mod views;
 
 core_runtime::embed!();
 
 pub use bpf::rust as bpf_rust;
+pub use bpf::views as bpf_views;
 pub use bpf::{rust_order, rust_views, seed, seed_fixed, skew, skew_plain};

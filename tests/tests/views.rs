@@ -1,0 +1,216 @@
+//! Each row of the table in `core_macros`' documentation, done by a BPF program in this process.
+//! `views.bpf.c` has the C of the rows.
+#![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+mod root {
+    use std::mem::MaybeUninit;
+    use std::ptr::from_ref;
+
+    use core_runtime::{Loader, TypeInfo, Uprobe};
+    use tests::bpf_views;
+    use tests::views::{Load, Views, show};
+
+    /// Has BPF look at the members, and gives what it saw to `check`.
+    fn seen(views: &Views, check: impl FnOnce(&bpf_views::types::bss)) {
+        let mut storage = MaybeUninit::uninit();
+        let skeleton = Loader::new(TypeInfo::this_program().unwrap())
+            .load(bpf_views::ViewsSkelBuilder::default(), &mut storage)
+            .unwrap();
+        let probe = Uprobe::function(show as *const ());
+        let _attached = [
+            probe.attach(&skeleton.progs.on_show).unwrap(),
+            probe.attach(&skeleton.progs.on_show_plain).unwrap(),
+        ];
+        show(views);
+        check(skeleton.maps.bss_data.as_ref().unwrap());
+    }
+
+    fn views() -> Views {
+        let name = "a name".to_owned();
+        Views::new(Load::Loaded { id: 60, name }, Ok(61))
+    }
+
+    fn text(bytes: &[i8], len: i64) -> String {
+        let bytes = bytes.iter().take(usize::try_from(len).unwrap());
+        let bytes: Vec<u8> = bytes.map(|b| b.cast_unsigned()).collect();
+        String::from_utf8(bytes).unwrap()
+    }
+
+    fn address<T: ?Sized>(value: &T) -> u64 {
+        from_ref(value).cast::<u8>().addr() as u64
+    }
+
+    #[test]
+    fn numbers() {
+        seen(&views(), |seen| {
+            assert_eq!((seen.balance, seen.wide, seen.size), (-300, 1 << 40, 77));
+            assert_eq!((seen.flag, seen.letter), (1, 'ß'.into()));
+            assert_eq!((seen.ratio, seen.huge), (1.5_f64.to_bits(), [6, 5]));
+        });
+    }
+
+    #[test]
+    fn pointers() {
+        seen(&views(), |seen| {
+            assert_eq!((seen.reference, seen.raw, seen.non_null), (11, 11, 11));
+            assert_eq!((seen.boxed, seen.optional, seen.nothing), (12, 13, 1));
+        });
+    }
+
+    #[test]
+    fn counted() {
+        let views = views();
+        let _other = views.shared.clone();
+        seen(&views, |seen| {
+            assert_eq!((seen.counted, seen.shared, seen.strong), (14, 15, 2));
+        });
+    }
+
+    #[test]
+    fn wrappers() {
+        seen(&views(), |seen| {
+            assert_eq!((seen.cell, seen.maybe, seen.manual), (16, 17, 18));
+            assert_eq!((seen.non_zero, seen.atomic), (65_535, 19));
+        });
+    }
+
+    #[test]
+    fn slices() {
+        seen(&views(), |seen| {
+            assert_eq!(text(&seen.text, seen.text_len), "a text");
+            assert_eq!(text(&seen.boxed_text, seen.boxed_text_len), "boxed");
+            assert_eq!((seen.slice_1, seen.boxed_slice_1), (21, 24));
+        });
+    }
+
+    #[test]
+    fn vectors() {
+        seen(&views(), |seen| {
+            assert_eq!(text(&seen.string, seen.string_len), "a string");
+            assert_eq!((seen.list_2, seen.list_past), (27, 1));
+            assert_eq!(seen.total, 25 + 26 + 27);
+        });
+    }
+
+    #[test]
+    fn times_and_addresses() {
+        seen(&views(), |seen| {
+            assert_eq!((seen.secs, seen.nanos, seen.system_secs), (28, 29, 30));
+            assert_eq!((seen.v4, seen.v6[15]), ([192, 0, 2, 7], 1));
+            assert_eq!((seen.is_v4, seen.port), (1, 8080));
+        });
+    }
+
+    #[test]
+    fn locks() {
+        let views = views();
+        let guard = views.mutex.lock().unwrap();
+        seen(&views, |seen| {
+            assert_eq!((seen.locked, seen.mutex), (1, 32));
+            assert_eq!((seen.lock, seen.borrowed), (33, 34));
+        });
+        drop(guard);
+    }
+
+    #[test]
+    fn fieldless_enums() {
+        seen(&views(), |seen| {
+            assert_eq!((seen.mode, seen.is_fast), (5, 1));
+        });
+    }
+
+    #[test]
+    fn enums_with_data() {
+        seen(&views(), |seen| {
+            assert_eq!((seen.is_empty, seen.is_loaded), (0, 1));
+            assert_eq!(seen.loaded_id, 60);
+            assert_eq!(text(&seen.loaded_name, seen.loaded_name_len), "a name");
+            assert_eq!((seen.tag, seen.some, seen.niche_none), (1, 35, 1));
+            assert_eq!((seen.ok, seen.err_len), (61, 0));
+        });
+        seen(&Views::new(Load::Empty, Err("why".to_owned())), |seen| {
+            assert_eq!((seen.is_empty, seen.is_loaded, seen.err_len), (1, 0, 3));
+        });
+    }
+
+    #[test]
+    fn unions_arrays_and_tuples() {
+        seen(&views(), |seen| {
+            assert_eq!((seen.either, seen.array_3, seen.array_i), (36, 40, 38));
+            assert_eq!((seen.grid, seen.tuple, seen.length), (46, 48, 49));
+        });
+    }
+
+    #[test]
+    fn trait_objects() {
+        let views = views();
+        seen(&views, |seen| {
+            assert_eq!(seen.object, address(&*views.object));
+            assert_ne!(seen.vtable, 0);
+        });
+    }
+
+    #[test]
+    fn other_crates() {
+        let views = views();
+        seen(&views, |seen| {
+            assert_eq!(seen.foreign, address(views.foreign));
+        });
+    }
+
+    /// libbpf's own macro reads every view too.
+    #[test]
+    fn bpf_core_read_user() {
+        let views = views();
+        seen(&views, |seen| {
+            let plain = &seen.plain;
+            let same = [
+                (plain.wide, seen.wide),
+                (plain.size, seen.size),
+                (plain.flag, seen.flag),
+                (plain.letter, seen.letter),
+                (plain.reference, seen.reference),
+                (plain.raw, seen.raw),
+                (plain.boxed, seen.boxed),
+                (plain.non_null, seen.non_null),
+                (plain.optional, seen.optional),
+                (plain.counted, seen.counted),
+                (plain.shared, seen.shared),
+                (plain.cell, seen.cell),
+                (plain.maybe, seen.maybe),
+                (plain.manual, seen.manual),
+                (plain.non_zero, seen.non_zero),
+                (plain.atomic, seen.atomic),
+                (plain.text_len, 6),
+                (plain.slice_len, 3),
+                (plain.boxed_slice_len, 2),
+                (plain.string_len, 8),
+                (plain.list_len, 3),
+                (plain.first, 25),
+                (plain.secs, seen.secs),
+                (plain.nanos, seen.nanos),
+                (plain.system_secs, seen.system_secs),
+                (plain.port, seen.port),
+                (plain.mutex, seen.mutex),
+                (plain.lock, seen.lock),
+                (plain.borrowed, seen.borrowed),
+                (plain.mode, seen.mode),
+                (plain.loaded_id, seen.loaded_id),
+                (plain.some, seen.some),
+                (plain.ok, seen.ok),
+                (plain.either, seen.either),
+                (plain.array_3, seen.array_3),
+                (plain.grid, seen.grid),
+                (plain.tuple, seen.tuple),
+                (plain.length, seen.length),
+                (plain.object, seen.object),
+            ];
+            for (n, (plain, seen)) in same.into_iter().enumerate() {
+                assert_eq!(plain, seen, "number {n}");
+                assert_ne!(plain, 0, "number {n}");
+            }
+            assert_eq!(plain.balance, -300);
+            assert_eq!((plain.v4, plain.v6), (seen.v4, seen.v6));
+        });
+    }
+}
