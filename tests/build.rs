@@ -9,6 +9,8 @@ fn main() -> Result<(), core_build::Error> {
         .c(cc::Build::new().file("fixtures/skew/observe.c"))
         .c(cc::Build::new().file("fixtures/header/observe.c"))
         .types_from("fixtures/rust-app/v1")
+        .bpf("src/bpf/cold.bpf.c")
+        .bpf("src/bpf/cold_sleepable.bpf.c")
         .bpf("src/bpf/rust.bpf.c")
         .bpf("src/bpf/rust_order.bpf.c")
         .bpf("src/bpf/rust_views.bpf.c")

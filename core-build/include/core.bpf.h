@@ -44,8 +44,14 @@
  * core_read_str and core_read_bytes return how many bytes they stored (the string's NUL included)
  * or a negative error.
  *
- * A uprobe cannot read a page that is not in memory. A sleepable program (SEC("uprobe.s")) can:
- * define CORE_SLEEPABLE before including this file. core_read_str stays as it is.
+ * A value comes as 64 bits, as the application may have widened the field. A program that puts it
+ * into a smaller variable cuts it, and nothing sees that: neither clang nor the loader, which checks
+ * what is read from the application and not what becomes of it. So: `__u64 id = core_read(r, id)`,
+ * and after `__u32 id = ...` a number of a later version may be another one.
+ *
+ * A uprobe cannot read a page that is not in memory: that is -EFAULT (-14). A sleepable program
+ * (SEC("uprobe.s")) has it brought in: define CORE_SLEEPABLE before including this file, whose
+ * programs must then all be sleepable.
  */
 #ifdef CORE_SLEEPABLE
 #define ___core_fetch bpf_copy_from_user
@@ -53,7 +59,26 @@
 #define ___core_fetch bpf_probe_read_user
 #endif
 
-/* errno values that the macros return themselves. */
+/* Reads a string; `most` bytes may be read without a look at where it ends. */
+#ifdef CORE_SLEEPABLE
+/*
+ * Helpers that read a string do not wait for a page. A copy does, and takes the pages in their
+ * order: where memory ends behind the string it fails, but with the string in memory.
+ */
+#define ___core_fetch_str(dst, size, from, most) ({					\
+	long ___core_got = bpf_probe_read_user_str((dst), size, from);			\
+	if (___core_got == -___CORE_EFAULT) {						\
+		bpf_copy_from_user((dst), most, from);					\
+		___core_got = bpf_probe_read_user_str((dst), size, from);		\
+	}										\
+	___core_got;									\
+})
+#else
+#define ___core_fetch_str(dst, size, from, most) bpf_probe_read_user_str((dst), size, from)
+#endif
+
+/* errno values that the macros look for or return themselves. */
+#define ___CORE_EFAULT 14
 #define ___CORE_ERANGE 34
 #define ___CORE_E2BIG 7
 
@@ -157,13 +182,15 @@
 	__auto_type ___core_p = (ptr);							\
 	_Static_assert(sizeof(*___core_p->field) == 1,					\
 		       "core_read_str: the field is no array of char and no char *");	\
-	__u32 ___core_n = (size);							\
+	__u32 ___core_n = (size), ___core_most = ___core_n;				\
 	const void *___core_s;								\
 	long ___core_rc = 0;								\
 	if (___core_is_array(___core_p->field)) {					\
 		___core_s = (const void *)___core_p +					\
 			    ___core_info(___core_p, field, BYTE_OFFSET);		\
 		__u32 ___core_room = ___core_info(___core_p, field, BYTE_SIZE);		\
+		if (___core_room && ___core_most > ___core_room)			\
+			___core_most = ___core_room;					\
 		if (___core_room && ___core_n > ___core_room + 1)			\
 			___core_n = ___core_room + 1;					\
 	} else {									\
@@ -175,7 +202,9 @@
 				___core_info(___core_p, field, BYTE_OFFSET));		\
 		___core_s = (const void *)(unsigned long)___core_v;			\
 	}										\
-	___core_rc ? ___core_rc : bpf_probe_read_user_str((dst), ___core_n, ___core_s);	\
+	(void)___core_most;								\
+	___core_rc ? ___core_rc								\
+		   : ___core_fetch_str((dst), ___core_n, ___core_s, ___core_most);	\
 })
 
 #define core_read_bytes(dst, size, ptr, field) ({					\

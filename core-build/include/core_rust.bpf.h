@@ -12,7 +12,8 @@
  * core_str returns how many bytes it stored, or a negative error; it adds no NUL. core_vec_at gives
  * NULL past the end; its stride is the application's element size, not the header's.
  *
- * With CORE_SLEEPABLE defined, as for core.bpf.h, pages that are not in memory are read too.
+ * With CORE_SLEEPABLE defined, as for core.bpf.h, pages that are not in memory are read too; what
+ * core_vec_at points to is then read with core_read or bpf_copy_from_user.
  */
 #ifndef CORE_RUST_BPF_H
 #define CORE_RUST_BPF_H

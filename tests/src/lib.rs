@@ -7,6 +7,7 @@
 
 pub mod app;
 pub mod clang;
+pub mod cold;
 pub mod counter;
 pub mod libbpf;
 pub mod program;
@@ -17,6 +18,8 @@ pub mod views;
 
 core_runtime::embed!();
 
+pub use bpf::cold as bpf_cold;
+pub use bpf::cold_sleepable as bpf_cold_sleepable;
 pub use bpf::rust as bpf_rust;
 pub use bpf::views as bpf_views;
 pub use bpf::{rust_order, rust_views, seed, seed_fixed, skew, skew_plain};
