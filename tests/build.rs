@@ -11,6 +11,7 @@ fn main() -> Result<(), core_build::Error> {
         .types_from("fixtures/rust-app/v1")
         .bpf("src/bpf/cold.bpf.c")
         .bpf("src/bpf/cold_sleepable.bpf.c")
+        .bpf("src/bpf/rows.bpf.c")
         .bpf("src/bpf/rust.bpf.c")
         .bpf("src/bpf/rust_order.bpf.c")
         .bpf("src/bpf/rust_views.bpf.c")
@@ -18,6 +19,5 @@ fn main() -> Result<(), core_build::Error> {
         .bpf("src/bpf/seed_fixed.bpf.c")
         .bpf("src/bpf/skew.bpf.c")
         .bpf("src/bpf/skew_plain.bpf.c")
-        .bpf("src/bpf/views.bpf.c")
         .build()
 }

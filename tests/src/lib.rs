@@ -11,15 +11,15 @@ pub mod cold;
 pub mod counter;
 pub mod libbpf;
 pub mod program;
+pub mod rows;
 pub mod rust;
 pub mod sources;
 pub mod tracer;
-pub mod views;
 
 core_runtime::embed!();
 
 pub use bpf::cold as bpf_cold;
 pub use bpf::cold_sleepable as bpf_cold_sleepable;
+pub use bpf::rows as bpf_rows;
 pub use bpf::rust as bpf_rust;
-pub use bpf::views as bpf_views;
 pub use bpf::{rust_order, rust_views, seed, seed_fixed, skew, skew_plain};

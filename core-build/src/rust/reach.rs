@@ -58,7 +58,10 @@ pub(crate) enum MemberType {
 
 /// Follows the fields of all annotated types of a crate.
 pub(crate) fn reach(source: &Source) -> Reached {
-    let mut out = Reached::default();
+    let mut out = Reached {
+        warnings: source.warnings.clone(),
+        ..Reached::default()
+    };
     let mut todo: Vec<Type> = Vec::new();
     for (module, contents) in &source.modules {
         for (name, definition) in &contents.definitions {

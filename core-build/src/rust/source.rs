@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use syn::{Attribute, Expr, ExprLit, Generics, Item, ItemMod, Lit, Meta, Stmt, Type, UseTree};
+use proc_macro2::{TokenStream, TokenTree};
+use syn::{
+    Attribute, Expr, ExprLit, Generics, Item, ItemMacro, ItemMod, Lit, Meta, Stmt, Type, UseTree,
+};
 
 use super::cfg::Cfg;
 use crate::error::{Error, Result};
@@ -20,6 +23,8 @@ pub(crate) struct Source {
     pub(crate) modules: BTreeMap<Vec<String>, Module>,
     /// Every file that was read.
     pub(crate) files: Vec<PathBuf>,
+    /// What was not understood, for the user to read.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// What a module, or the body of a function, says about types.
@@ -67,6 +72,7 @@ impl Source {
                 name: name.to_owned(),
                 modules: BTreeMap::new(),
                 files: Vec::new(),
+                warnings: Vec::new(),
             },
         };
         // The root's modules lie beside it, as those of a `mod.rs` do.
@@ -139,9 +145,38 @@ impl Reader<'_> {
                 Item::Const(it) => self.define(place, &it.ident, Definition::Const(it.expr)),
                 Item::Use(it) => self.uses(&it.tree, &mut Vec::new(), place),
                 Item::Fn(it) => self.function(&it.sig.ident, *it.block, place)?,
+                Item::Macro(it) => self.in_macro(it, place)?,
                 _ => {}
             }
         }
+        Ok(())
+    }
+
+    /// Items in a macro's braces are taken as they stand there. What the macro makes of them is
+    /// rustc's business; where it is something else, relocations do not find it.
+    fn in_macro(&mut self, item: ItemMacro, place: Place<'_>) -> Result<()> {
+        let invocation = &item.mac;
+        if !mentions(invocation.tokens.clone(), ATTRIBUTE) {
+            return Ok(());
+        }
+        if item.ident.is_none()
+            && let Ok(items) = invocation.parse_body::<syn::File>()
+        {
+            return self.items(items.items, place);
+        }
+        let last = invocation.path.segments.last();
+        let line = last.map_or(0, |segment| segment.ident.span().start().line);
+        let name = item
+            .ident
+            .or_else(|| last.map(|segment| segment.ident.clone()));
+        self.source.warnings.push(format!(
+            "{}:{line}: types that the macro `{}` marks with #[{ATTRIBUTE}] are not in \
+             traceable.bpf.h, as macros are not expanded for it. Write them without the macro, or \
+             declare what is read of them in the BPF program, as the documentation of \
+             #[{ATTRIBUTE}] shows",
+            place.file.display(),
+            name.map_or_else(String::new, |name| plain(&name)),
+        ));
         Ok(())
     }
 
@@ -259,6 +294,15 @@ impl Reader<'_> {
         };
         self.module(place.module).uses.insert(alias, path);
     }
+}
+
+/// Whether a name stands somewhere in tokens.
+fn mentions(tokens: TokenStream, name: &str) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(ident) => ident == name,
+        TokenTree::Group(group) => mentions(group.stream(), name),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
 }
 
 /// An identifier without `r#`.

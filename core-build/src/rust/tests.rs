@@ -212,3 +212,21 @@ fn fields_and_variants_that_are_configured_away_are_not_declared() {
         ],
     );
 }
+
+/// No macro is expanded, which must not go unnoticed.
+#[test]
+fn items_in_braces_are_read_and_other_macros_named() {
+    let (header, warnings) = main_rs(
+        "records! { #[bpf_traceable] #[cfg(unix)] struct Passed { id: u64 }
+                    #[bpf_traceable] #[cfg(windows)] struct Absent { id: u64 } }
+         macro_rules! make { ($name:ident) => { #[core_runtime::bpf_traceable] struct $name; } }
+         make!(Made);
+         other! { [bpf_traceable] 3 }
+         println! { \"bpf_traceable\" }",
+    );
+    assert_declares(&header, &["struct Passed { unsigned long id; }"]);
+    assert!(!header.contains("Absent"), "{header}");
+    assert_eq!(warnings.len(), 2, "{warnings:?}");
+    assert!(warnings[0].contains("src/main.rs:3: types that the macro `make`"));
+    assert!(warnings[1].contains("src/main.rs:5: types that the macro `other`"));
+}

@@ -1,33 +1,84 @@
 //! Each row of the table in `core_macros`' documentation, done by a BPF program in this process.
-//! `views.bpf.c` has the C of the rows.
+//! `rows.bpf.c` has the C of the rows.
 #![expect(clippy::unwrap_used, reason = "a test fails by it")]
+
+use std::fs;
+
+/// The documentation's table says what the tests do: its Rust is that of the traced type, its C is
+/// in the BPF program, and its tests are here.
+#[test]
+fn the_documented_table_is_tested() {
+    let read = |path: &str| {
+        let text = fs::read_to_string(path).unwrap();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let docs = fs::read_to_string("../core-macros/src/lib.rs").unwrap();
+    let (rust, c, tests) = (
+        read("src/rows.rs"),
+        read("src/bpf/rows.bpf.c"),
+        read("tests/rows.rs"),
+    );
+    let mut lines = docs.lines();
+    lines
+        .find(|line| *line == "/// | Rust | C | test |")
+        .unwrap();
+    let rows: Vec<&str> = lines
+        .skip(1)
+        .map_while(|line| line.strip_prefix("/// | "))
+        .collect();
+    // As many as there are in the design, numbers twice.
+    assert_eq!(rows.len(), 14);
+    for row in rows {
+        let cells: Vec<&str> = row.trim_end_matches(" |").split(" | ").collect();
+        let [fields, statements, test] = cells[..] else {
+            panic!("{row}");
+        };
+        let codes = |cell: &str| -> Vec<String> {
+            cell.split("<br>")
+                .map(|code| code.trim_matches('`').to_owned())
+                .collect()
+        };
+        for field in codes(fields) {
+            assert!(rust.contains(&format!("pub {field},")), "{field}");
+        }
+        for statement in codes(statements) {
+            assert!(c.contains(&statement), "{statement}");
+        }
+        let test = test.trim_matches('`');
+        assert!(
+            tests.contains(&format!("fn {test}() {{ seen("))
+                || tests.contains(&format!("fn {test}() {{ let rows")),
+            "{test}"
+        );
+    }
+}
 
 mod root {
     use std::mem::MaybeUninit;
     use std::ptr::from_ref;
 
     use core_runtime::{Loader, TypeInfo, Uprobe};
-    use tests::bpf_views;
-    use tests::views::{Load, Views, show};
+    use tests::bpf_rows;
+    use tests::rows::{Load, Rows, show};
 
     /// Has BPF look at the members, and gives what it saw to `check`.
-    fn seen(views: &Views, check: impl FnOnce(&bpf_views::types::bss)) {
+    fn seen(rows: &Rows, check: impl FnOnce(&bpf_rows::types::bss)) {
         let mut storage = MaybeUninit::uninit();
         let skeleton = Loader::new(TypeInfo::this_program().unwrap())
-            .load(bpf_views::ViewsSkelBuilder::default(), &mut storage)
+            .load(bpf_rows::RowsSkelBuilder::default(), &mut storage)
             .unwrap();
         let probe = Uprobe::function(show as *const ());
         let _attached = [
             probe.attach(&skeleton.progs.on_show).unwrap(),
             probe.attach(&skeleton.progs.on_show_plain).unwrap(),
         ];
-        show(views);
+        show(rows);
         check(skeleton.maps.bss_data.as_ref().unwrap());
     }
 
-    fn views() -> Views {
+    fn rows() -> Rows {
         let name = "a name".to_owned();
-        Views::new(Load::Loaded { id: 60, name }, Ok(61))
+        Rows::new(Load::Loaded { id: 60, name }, Ok(61))
     }
 
     fn text(bytes: &[i8], len: i64) -> String {
@@ -42,7 +93,7 @@ mod root {
 
     #[test]
     fn numbers() {
-        seen(&views(), |seen| {
+        seen(&rows(), |seen| {
             assert_eq!((seen.balance, seen.wide, seen.size), (-300, 1 << 40, 77));
             assert_eq!((seen.flag, seen.letter), (1, 'ß'.into()));
             assert_eq!((seen.ratio, seen.huge), (1.5_f64.to_bits(), [6, 5]));
@@ -51,7 +102,7 @@ mod root {
 
     #[test]
     fn pointers() {
-        seen(&views(), |seen| {
+        seen(&rows(), |seen| {
             assert_eq!((seen.reference, seen.raw, seen.non_null), (11, 11, 11));
             assert_eq!((seen.boxed, seen.optional, seen.nothing), (12, 13, 1));
         });
@@ -59,16 +110,16 @@ mod root {
 
     #[test]
     fn counted() {
-        let views = views();
-        let _other = views.shared.clone();
-        seen(&views, |seen| {
+        let rows = rows();
+        let _other = rows.shared.clone();
+        seen(&rows, |seen| {
             assert_eq!((seen.counted, seen.shared, seen.strong), (14, 15, 2));
         });
     }
 
     #[test]
     fn wrappers() {
-        seen(&views(), |seen| {
+        seen(&rows(), |seen| {
             assert_eq!((seen.cell, seen.maybe, seen.manual), (16, 17, 18));
             assert_eq!((seen.non_zero, seen.atomic), (65_535, 19));
         });
@@ -76,7 +127,7 @@ mod root {
 
     #[test]
     fn slices() {
-        seen(&views(), |seen| {
+        seen(&rows(), |seen| {
             assert_eq!(text(&seen.text, seen.text_len), "a text");
             assert_eq!(text(&seen.boxed_text, seen.boxed_text_len), "boxed");
             assert_eq!((seen.slice_1, seen.boxed_slice_1), (21, 24));
@@ -85,7 +136,7 @@ mod root {
 
     #[test]
     fn vectors() {
-        seen(&views(), |seen| {
+        seen(&rows(), |seen| {
             assert_eq!(text(&seen.string, seen.string_len), "a string");
             assert_eq!((seen.list_2, seen.list_past), (27, 1));
             assert_eq!(seen.total, 25 + 26 + 27);
@@ -94,7 +145,7 @@ mod root {
 
     #[test]
     fn times_and_addresses() {
-        seen(&views(), |seen| {
+        seen(&rows(), |seen| {
             assert_eq!((seen.secs, seen.nanos, seen.system_secs), (28, 29, 30));
             assert_eq!((seen.v4, seen.v6[15]), ([192, 0, 2, 7], 1));
             assert_eq!((seen.is_v4, seen.port), (1, 8080));
@@ -103,9 +154,9 @@ mod root {
 
     #[test]
     fn locks() {
-        let views = views();
-        let guard = views.mutex.lock().unwrap();
-        seen(&views, |seen| {
+        let rows = rows();
+        let guard = rows.mutex.lock().unwrap();
+        seen(&rows, |seen| {
             assert_eq!((seen.locked, seen.mutex), (1, 32));
             assert_eq!((seen.lock, seen.borrowed), (33, 34));
         });
@@ -114,28 +165,28 @@ mod root {
 
     #[test]
     fn fieldless_enums() {
-        seen(&views(), |seen| {
+        seen(&rows(), |seen| {
             assert_eq!((seen.mode, seen.is_fast), (5, 1));
         });
     }
 
     #[test]
     fn enums_with_data() {
-        seen(&views(), |seen| {
+        seen(&rows(), |seen| {
             assert_eq!((seen.is_empty, seen.is_loaded), (0, 1));
             assert_eq!(seen.loaded_id, 60);
             assert_eq!(text(&seen.loaded_name, seen.loaded_name_len), "a name");
             assert_eq!((seen.tag, seen.some, seen.niche_none), (1, 35, 1));
             assert_eq!((seen.ok, seen.err_len), (61, 0));
         });
-        seen(&Views::new(Load::Empty, Err("why".to_owned())), |seen| {
+        seen(&Rows::new(Load::Empty, Err("why".to_owned())), |seen| {
             assert_eq!((seen.is_empty, seen.is_loaded, seen.err_len), (1, 0, 3));
         });
     }
 
     #[test]
     fn unions_arrays_and_tuples() {
-        seen(&views(), |seen| {
+        seen(&rows(), |seen| {
             assert_eq!((seen.either, seen.array_3, seen.array_i), (36, 40, 38));
             assert_eq!((seen.grid, seen.tuple, seen.length), (46, 48, 49));
         });
@@ -143,26 +194,26 @@ mod root {
 
     #[test]
     fn trait_objects() {
-        let views = views();
-        seen(&views, |seen| {
-            assert_eq!(seen.object, address(&*views.object));
+        let rows = rows();
+        seen(&rows, |seen| {
+            assert_eq!(seen.object, address(&*rows.object));
             assert_ne!(seen.vtable, 0);
         });
     }
 
     #[test]
     fn other_crates() {
-        let views = views();
-        seen(&views, |seen| {
-            assert_eq!(seen.foreign, address(views.foreign));
+        let rows = rows();
+        seen(&rows, |seen| {
+            assert_eq!(seen.foreign, address(rows.foreign));
         });
     }
 
     /// libbpf's own macro reads every view too.
     #[test]
     fn bpf_core_read_user() {
-        let views = views();
-        seen(&views, |seen| {
+        let rows = rows();
+        seen(&rows, |seen| {
             let plain = &seen.plain;
             let same = [
                 (plain.wide, seen.wide),

@@ -48,16 +48,16 @@ pub enum Load {
 /// A union.
 #[derive(Clone, Copy)]
 #[repr(C)]
-pub union Either {
+pub union Choice {
     /// One view.
     pub small: u16,
     /// Another.
     pub bytes: [u8; 4],
 }
 
-impl Debug for Either {
+impl Debug for Choice {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Either")
+        f.write_str("Choice")
     }
 }
 
@@ -65,11 +65,11 @@ impl Debug for Either {
 #[derive(Clone, Copy, Debug)]
 pub struct Meters(pub u32);
 
-/// One member for each view.
+/// One member for each kind of row.
 #[derive(Debug)]
 #[bpf_traceable]
 #[expect(missing_docs, reason = "the names say it")]
-pub struct Views {
+pub struct Rows {
     pub balance: i16,
     pub wide: u64,
     pub size: usize,
@@ -110,7 +110,7 @@ pub struct Views {
     pub option: Option<u32>,
     pub niche: Option<NonZeroU32>,
     pub result: Result<u8, String>,
-    pub either: Either,
+    pub either: Choice,
     pub array: [u16; 4],
     pub grid: [[Inner; 2]; 3],
     pub tuple: (u8, u32),
@@ -125,7 +125,7 @@ fn inner(id: u32) -> Inner {
     Inner { id, small: 1 }
 }
 
-impl Views {
+impl Rows {
     /// Members with values that tell them apart.
     #[must_use]
     pub fn new(load: Load, result: Result<u8, String>) -> Self {
@@ -170,7 +170,7 @@ impl Views {
             option: Some(35),
             niche: None,
             result,
-            either: Either { small: 36 },
+            either: Choice { small: 36 },
             array: [37, 38, 39, 40],
             grid: [
                 [inner(41), inner(42)],
@@ -187,6 +187,6 @@ impl Views {
 
 /// The trace point.
 #[inline(never)]
-pub extern "C" fn show(views: &Views) -> usize {
-    std::hint::black_box(views).size
+pub extern "C" fn show(rows: &Rows) -> usize {
+    std::hint::black_box(rows).size
 }
