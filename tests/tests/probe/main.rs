@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `flags` | one source, by rustc itself, with every flag that could matter |
 //! | `packages` | a workspace, by Cargo: all kinds of targets, profiles, dependencies |
+//! | `code` | the same source with and without the macros, to compare their instructions |
 //! | `failures` | what must not compile, and programs that were tampered with |
 #![expect(
     clippy::unwrap_used,
@@ -13,6 +14,7 @@
     reason = "a helper that fails fails the test"
 )]
 
+mod code;
 mod failures;
 mod flags;
 mod packages;
