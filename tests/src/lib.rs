@@ -9,6 +9,7 @@ pub mod app;
 pub mod clang;
 pub mod cold;
 pub mod counter;
+pub mod forge;
 pub mod libbpf;
 pub mod program;
 pub mod rows;

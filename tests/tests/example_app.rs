@@ -18,6 +18,7 @@ use std::{
 };
 
 use tempfile::{NamedTempFile, TempDir};
+use tests::forge::forged;
 
 /// Builds the server, in the target directory of this test, and gives the program.
 fn build(options: &[&str], directory: &str) -> PathBuf {
@@ -226,6 +227,34 @@ fn assert_demo_passes(ran: &Output) {
 #[test]
 fn demo_matches_every_value() {
     assert_demo_passes(&demo(&debug()));
+}
+
+/// Who tampers with the description of a C struct, which nothing proves, makes the demo fail: it
+/// does compare.
+#[test]
+fn demo_fails_when_bpf_reads_something_else() {
+    let dir = TempDir::new().unwrap();
+    let program = dir.path().join("example-app");
+    fs::copy(debug(), &program).unwrap();
+    let ran = demo(&forged(&program, "entry", "expires_ms", 0));
+    let (stdout, stderr) = (text(&ran.stdout), text(&ran.stderr));
+    assert_eq!(ran.status.code(), Some(1), "{stdout}{stderr}");
+    assert_eq!(stderr, "example-app: BPF and the server do not agree\n");
+    let sum = stdout.lines().last().unwrap();
+    let numbers: Vec<u64> = sum
+        .split(' ')
+        .filter_map(|word| word.parse().ok())
+        .collect();
+    let [traced, matched, mismatched] = numbers[..] else {
+        panic!("{sum}");
+    };
+    assert!(mismatched > 0 && matched + mismatched == traced, "{sum}");
+    for line in stdout.lines().filter(|line| line.starts_with("MISMATCH")) {
+        assert!(
+            line.contains(", entry->expires_ms: the server has "),
+            "{line}"
+        );
+    }
 }
 
 #[test]

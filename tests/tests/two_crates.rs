@@ -1,23 +1,17 @@
 //! A workspace of a library, which has the types, and a program, which traces them: with and
 //! without privileges, and with a description that somebody has tampered with. Needs root.
-#![expect(
-    clippy::unwrap_used,
-    clippy::indexing_slicing,
-    reason = "a helper that fails fails the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
 mod scratch;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use core_btf::elf::section;
-use core_btf::read::Endian;
-use core_btf::{Btf, BtfBuf, Type};
 use scratch::{Scratch, output_of, target_dir};
+use tests::forge::forged;
 
 /// The library. It knows nothing of BPF programs.
 const MODEL: &str = r#"
@@ -195,45 +189,6 @@ fn build() {
         };
     }
     output_of(&mut without);
-}
-
-/// A copy of the program in which its embedded description puts a member elsewhere.
-fn forged(program: &Path, of: &str, member: &str, to_bytes: u32) -> PathBuf {
-    let elf = fs::read(program).unwrap();
-    let section = section(&elf, ".BTF").unwrap().unwrap();
-    let mut forged = Vec::new();
-    let mut changed = 0;
-    // The library's types and the program's stand one after the other, aligned to 8 bytes.
-    while let Some(padding) = section[forged.len()..].iter().position(|&byte| byte != 0) {
-        forged.resize(forged.len() + padding, 0);
-        let (blob, len) = Btf::parse_prefix(&section[forged.len()..]).unwrap();
-        let mut types = BtfBuf::from_btf(&blob).unwrap();
-        for ty in blob.iter().filter(|ty| ty.name() == Ok(of)) {
-            let Some(Type::Composite { members, .. }) = types.get_mut(ty.id()) else {
-                continue;
-            };
-            for it in members {
-                if blob.name(it.name) == Ok(member) {
-                    it.offset_bits = 8 * to_bytes;
-                    changed += 1;
-                }
-            }
-        }
-        let encoded = types.encode(Endian::NATIVE).unwrap();
-        assert_eq!(encoded.len(), len);
-        forged.extend(encoded);
-    }
-    assert_eq!(changed, 1, "{of}.{member}");
-    let btf = program.with_extension("btf");
-    fs::write(&btf, forged).unwrap();
-    let copy = program.with_extension("forged");
-    output_of(
-        Command::new("objcopy")
-            .arg("--update-section")
-            .arg(format!(".BTF={}", btf.display()))
-            .args([program, &copy]),
-    );
-    copy
 }
 
 mod root {
