@@ -407,6 +407,16 @@ fn the_capabilities_that_it_names_are_enough() {
     assert_demo_passes(&copy.run_as_nobody(&["demo"]));
 }
 
+/// What the types take of what ships.
+#[test]
+fn embedded_types_are_a_hundredth_of_the_program() {
+    let program = fs::read(release()).unwrap();
+    let types = core_btf::elf::section(&program, ".BTF").unwrap().unwrap();
+    println!("{} bytes of BTF in {}", types.len(), program.len());
+    assert!(!types.is_empty());
+    assert!(100 * types.len() <= program.len(), "{}", types.len());
+}
+
 /// The types are still in what ships, for itself and for bpftool.
 #[test]
 fn stripped_release_traces_itself() {
