@@ -11,7 +11,7 @@ use gimli::{DwTag, RunTimeEndian, constants as dw};
 
 use super::attrs::{Attrs, Reader};
 use super::error::{Error, Problem};
-use super::spelling::{Scopes, is_flat, is_scope};
+use super::spelling::{Scopes, is_flat, is_scope, symbol};
 use super::types::{self, Frame};
 use super::units::{Chunk, Key};
 use crate::model::{NameOffset, Type, TypeId};
@@ -159,8 +159,12 @@ impl Collected {
 
     /// The interned name of an entry; bytes that are not UTF-8 are replaced.
     pub(super) fn name(&mut self, name: Option<&[u8]>) -> Result<NameOffset, Error> {
-        let name = String::from_utf8_lossy(name.unwrap_or_default());
-        Ok(self.btf.intern(&name)?)
+        let name = name.unwrap_or_default();
+        // The common case, several times as fast as replacing.
+        if let Ok(name) = std::str::from_utf8(name) {
+            return Ok(self.btf.intern(name)?);
+        }
+        Ok(self.btf.intern(&String::from_utf8_lossy(name))?)
     }
 }
 
@@ -216,8 +220,11 @@ pub(super) fn collect(
                 scopes.flat = attrs.language.map_or_else(|| units.is_flat(), is_flat);
                 Frame::Other
             } else if matters(abbrev.tag(), frames.last(), functions) {
-                let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
+                let mut attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
                 let tag = abbrev.tag();
+                if tag == dw::DW_TAG_subprogram {
+                    attrs.name = symbol(&attrs);
+                }
                 let spelling = scopes.spell(tag, key, &attrs);
                 if abbrev.has_children() && is_scope(tag) {
                     scopes.enter(frames.len(), tag, &attrs);

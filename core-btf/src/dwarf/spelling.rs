@@ -88,18 +88,7 @@ impl<'a> Scopes<'a> {
             dw::DW_TAG_typedef | dw::DW_TAG_template_alias => self.qualified(attrs.name?),
             dw::DW_TAG_enumerator => self.enumerator(attrs.name?),
             // `_vptr.Base`.
-            dw::DW_TAG_member => plain(attrs.name?),
-            // A symbol, however long.
-            dw::DW_TAG_subprogram => match attrs.linkage_name {
-                Some(name) if is_plain(name) => {
-                    let name = String::from_utf8_lossy(name).into_owned();
-                    Some(Spelling {
-                        identifier: name.clone(),
-                        original: name,
-                    })
-                }
-                _ => plain(attrs.name?),
-            },
+            dw::DW_TAG_member | dw::DW_TAG_subprogram => plain(attrs.name?),
             _ => None,
         }
     }
@@ -222,6 +211,14 @@ fn path(scopes: &[Scope<'_>], name: &[u8]) -> String {
 
 fn plain(name: &[u8]) -> Option<Spelling> {
     (!is_plain(name)).then(|| spelling(String::from_utf8_lossy(name).into_owned()))
+}
+
+/// The name of a function: its symbol, however long, where it has one that C can spell.
+pub(super) fn symbol<'a>(attrs: &Attrs<'a>) -> Option<&'a [u8]> {
+    attrs
+        .linkage_name
+        .filter(|name| is_plain(name))
+        .or(attrs.name)
 }
 
 /// Whether a name is a C identifier. Bytes beyond ASCII are: C has them too.
