@@ -9,7 +9,7 @@
 # What a user of the crates needs to build: a BPF compiler, and what libbpf links.
 BUILD_PACKAGES = clang gcc libelf-dev make pkg-config zlib1g-dev
 # What the tests compare with and drive.
-TEST_PACKAGES = bpftool clang-19 dwarves dwz g++ gdb groff libc++-dev libc++abi-dev libcap2-bin lld llvm redis-tools util-linux
+TEST_PACKAGES = bpftool clang-19 dwarves dwz g++ gdb groff libc++-dev libc++abi-dev libcap2-bin lld llvm redis-tools time util-linux
 
 # Loading BPF takes privilege; whoever has none runs the built programs through sudo.
 ifneq ($(shell id -u),0)

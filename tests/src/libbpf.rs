@@ -32,6 +32,18 @@ impl Parsed {
     }
 }
 
+/// Has the kernel verify the BTF in a file, as it does that of a BPF object.
+///
+/// # Errors
+/// When libbpf cannot parse it, or the kernel does not take it.
+pub fn verify(path: &Path) -> Result<()> {
+    let parsed = Parsed::open(path)?;
+    // SAFETY: the pointer is live for the call; what is loaded goes with it.
+    let error = unsafe { libbpf_sys::btf__load_into_kernel(parsed.0) };
+    ensure!(error == 0, "the kernel refuses {}: {error}", path.display());
+    Ok(())
+}
+
 impl Drop for Parsed {
     fn drop(&mut self) {
         // SAFETY: the pointer came from `btf__parse` and is not used after this.

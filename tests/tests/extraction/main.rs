@@ -4,6 +4,7 @@
 
 mod fixture;
 mod inputs;
+mod kernel;
 mod layout;
 mod oracle;
 mod real;
