@@ -9,7 +9,10 @@ fuzz_target!(|data: &[u8]| {
         return;
     };
     for relocation in object.relocations() {
-        let _ = (object.function(relocation), object.source_line(relocation));
+        let _ = (
+            object.function(relocation),
+            object.source_line(relocation, &[b"id"]),
+        );
     }
     let _ = object.needs();
 });
