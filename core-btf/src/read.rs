@@ -72,10 +72,9 @@ impl Endian {
 
 /// A decoded BTF blob that borrows its bytes.
 ///
-/// Shapes: one index of 4 bytes per type, and another of the types that have a tag, is all that is
-/// allocated. [`Btf::parse`] has checked the
-/// header and the extent of every type; references and name offsets are checked where they are
-/// followed.
+/// Shapes: an index of at most 4 bytes per type, and one of those that have a tag, is all that is
+/// allocated. [`Btf::parse`] has checked the header and the extent of every type; references and
+/// name offsets are checked where they are followed.
 #[derive(Clone, Debug)]
 pub struct Btf<'a> {
     endian: Endian,
@@ -84,10 +83,8 @@ pub struct Btf<'a> {
     strings: Strings<'a>,
     /// Offset of the type section in the blob, for error messages.
     types_offset: usize,
-    /// Offset in `types` of each type; entry 0 is the first type after the base's.
-    index: Vec<u32>,
-    /// Which of the index are of [`TAGGED`] kinds, ascending.
-    tagged: Vec<u32>,
+    /// Where in `types` the types are; number 0 is the first after the base's.
+    index: Index,
     pointer_bytes: OnceLock<u32>,
     /// What searches have found, if that is to be remembered. Clones share it.
     found: Option<Arc<Found>>,
@@ -235,7 +232,7 @@ impl<'a> Btf<'a> {
                 expected: "bytes that start and end with NUL",
             });
         }
-        let (index, tagged) = index_types(types, types_offset, endian)?;
+        let index = Index::new(types, types_offset, endian)?;
         let btf = Self {
             endian,
             types,
@@ -245,7 +242,6 @@ impl<'a> Btf<'a> {
             },
             types_offset,
             index,
-            tagged,
             pointer_bytes: OnceLock::new(),
             found: None,
             base,
@@ -291,13 +287,13 @@ impl<'a> Btf<'a> {
     /// the base's last.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.index.len()
+        self.index.len
     }
 
     /// Whether the blob has no types.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.index.is_empty()
+        self.index.len == 0
     }
 
     /// The type section as it stands in the blob.
@@ -322,7 +318,7 @@ impl<'a> Btf<'a> {
     fn base_last(&self) -> u32 {
         // The type section is below 4 GiB and a type takes 12 bytes, so the count fits.
         #[expect(clippy::cast_possible_truncation, reason = "at most 2^32 / 12 types")]
-        self.base.map_or(0, |base| base.index.len() as u32)
+        self.base.map_or(0, |base| base.index.len as u32)
     }
 
     /// The ids of all types, ascending, `void` excluded.
@@ -330,7 +326,7 @@ impl<'a> Btf<'a> {
     pub fn ids(&self) -> impl DoubleEndedIterator<Item = TypeId> + ExactSizeIterator + use<> {
         // The type section is below 4 GiB and a type takes 12 bytes, so the count fits.
         #[expect(clippy::cast_possible_truncation, reason = "at most 2^32 / 12 types")]
-        let len = self.index.len() as u32;
+        let len = self.index.len as u32;
         let base = self.base_last();
         (base..base.saturating_add(len)).map(|i| TypeId(i + 1))
     }
@@ -349,7 +345,7 @@ impl<'a> Btf<'a> {
         let no_such_type = || Error::NoSuchType {
             ty: id,
             #[expect(clippy::cast_possible_truncation, reason = "at most 2^32 / 12 types")]
-            last: self.base_last().saturating_add(self.index.len() as u32),
+            last: self.base_last().saturating_add(self.index.len as u32),
         };
         if id.is_void() {
             return Ok(TypeRef {
@@ -367,7 +363,8 @@ impl<'a> Btf<'a> {
             return base.get(id);
         }
         let own = id.index() - 1 - base_last;
-        let offset = *self.index.get(own).ok_or_else(no_such_type)? as usize;
+        let place = self.index.place(self.types, self.endian, own);
+        let offset = place.ok_or_else(no_such_type)?;
         decode_type(self.types, offset, self.endian)
             .map(|(kind, words, extra)| TypeRef {
                 id,
@@ -388,15 +385,19 @@ impl<'a> Btf<'a> {
         kinds: u32,
     ) -> impl Iterator<Item = (TypeId, Kind, &'a [u8])> + '_ {
         let all = kinds & !TAGGED != 0;
-        let every = 0..if all { self.index.len() } else { 0 };
-        let tagged = if all { &[] } else { self.tagged.as_slice() };
-        let numbers = every.chain(tagged.iter().map(|&number| number as usize));
+        let every = 0..if all { self.index.len } else { 0 };
+        let every = every.filter_map(|number| {
+            let offset = self.index.place(self.types, self.endian, number)?;
+            Some((number, offset))
+        });
+        let tagged: &[_] = if all { &[] } else { &self.index.tagged };
+        let tagged = tagged.iter();
+        let tagged = tagged.map(|&(number, offset)| (number as usize, offset as usize));
         let base = self.base_last();
-        numbers.filter_map(move |number| {
-            let offset = *self.index.get(number)?;
+        every.chain(tagged).filter_map(move |(number, offset)| {
             #[expect(clippy::cast_possible_truncation, reason = "at most 2^32 / 12 types")]
             let id = TypeId(base + 1 + number as u32);
-            let head: &[u8; 8] = self.types.get(offset as usize..)?.first_chunk()?;
+            let head: &[u8; 8] = self.types.get(offset..)?.first_chunk()?;
             let [n0, n1, n2, n3, i0, i1, i2, i3] = *head;
             let number = kind_number(self.endian.u32([i0, i1, i2, i3]));
             if kinds.checked_shr(number).unwrap_or_default() & 1 == 0 {
@@ -591,64 +592,110 @@ const TAGGED: u32 = 1 << Kind::Struct as u32
     | 1 << Kind::Enum as u32
     | 1 << Kind::Enum64 as u32;
 
-/// Where each type starts, and the numbers of the [`TAGGED`] ones, counted from 0. vmlinux has
-/// 130 000 types: the loop is a chain of loads, each of which waits for the one before, so that it
-/// does little else, without branches; errors are told afterwards.
-fn index_types(types: &[u8], types_offset: usize, endian: Endian) -> Result<(Vec<u32>, Vec<u32>)> {
-    // 20 bytes is a low average, so this rarely grows and never reserves more than the input.
-    let mut index = Vec::with_capacity(types.len() / 20);
-    // The kernel gives pages of zeros when they are written to, and few are.
-    let mut tagged = vec![0; types.len() / TYPE_BYTES];
-    let mut tagged_len = 0;
-    let mut offset = 0_usize;
-    while let Some(info) = endian.word_at(types, offset + 4) {
-        let size = SIZES.get(kind_number(info) as usize).copied();
-        let (fixed, record) = size.unwrap_or_default();
-        // Below 2^29, as a count has 24 bits.
-        #[expect(clippy::cast_possible_truncation, reason = "24 bits")]
-        let size = (fixed + record * vlen(info) as u32) as usize;
-        if fixed == 0 || size > types.len() - offset {
-            break;
-        }
-        if let Some(next) = tagged.get_mut(tagged_len) {
-            #[expect(clippy::cast_possible_truncation, reason = "at most 2^32 / 12 types")]
+/// Bytes of the type at `offset`, if it has a kind and lies within the section.
+fn type_size(types: &[u8], offset: usize, endian: Endian) -> Option<(u32, usize)> {
+    let info = endian.word_at(types, offset + 4)?;
+    let (fixed, record) = *SIZES.get(kind_number(info) as usize)?;
+    // Below 2^29, as a count has 24 bits.
+    #[expect(clippy::cast_possible_truncation, reason = "24 bits")]
+    let size = (fixed + record * vlen(info) as u32) as usize;
+    (fixed != 0 && size <= types.len() - offset).then_some((info, size))
+}
+
+/// Type sections of more bytes than this have an index of every fourth type only: that of vmlinux
+/// then takes 130 KB instead of 500, in pages that a first load does not have to wait for.
+const DENSE_BYTES: usize = 1 << 20;
+
+/// Where types start.
+#[derive(Clone, Debug, Default)]
+struct Index {
+    /// Offsets of the types whose number, counted from 0, is a multiple of two to this power.
+    places: Vec<u32>,
+    sparse_bits: u32,
+    /// Number of types.
+    len: usize,
+    /// Numbers and offsets of the types of [`TAGGED`] kinds, ascending.
+    tagged: Vec<(u32, u32)>,
+}
+
+impl Index {
+    /// Indexes a type section. vmlinux has 130 000 types: the loop is a chain of loads, each of which
+    /// waits for the one before, so that it does little else; errors are told afterwards.
+    fn new(types: &[u8], types_offset: usize, endian: Endian) -> Result<Self> {
+        let sparse_bits = if types.len() > DENSE_BYTES { 2 } else { 0 };
+        let skipped = (1_usize << sparse_bits) - 1;
+        // 20 bytes is a low average, so this rarely grows and never reserves more than the input.
+        let mut places = Vec::with_capacity((types.len() / 20) >> sparse_bits);
+        // The kernel gives pages of zeros when they are written to, and few are.
+        let mut tagged = vec![(0, 0); types.len() / TYPE_BYTES];
+        let mut tagged_len = 0;
+        let mut len = 0_usize;
+        let mut offset = 0_usize;
+        while let Some((info, size)) = type_size(types, offset, endian) {
+            // A section has less than 4 GiB, and so fewer types.
+            #[expect(clippy::cast_possible_truncation, reason = "its length has 32 bits")]
             {
-                *next = index.len() as u32;
+                if let Some(next) = tagged.get_mut(tagged_len) {
+                    *next = (len as u32, offset as u32);
+                }
+                if len & skipped == 0 {
+                    places.push(offset as u32);
+                }
             }
+            tagged_len += (TAGGED >> kind_number(info) & 1) as usize;
+            len += 1;
+            offset += size;
         }
-        tagged_len += (TAGGED >> kind_number(info) & 1) as usize;
-        // A section has less than 4 GiB.
-        #[expect(clippy::cast_possible_truncation, reason = "its length has 32 bits")]
-        index.push(offset as u32);
-        offset += size;
-    }
-    if offset == types.len() {
+        if offset != types.len() {
+            return Err(broken_type(types, types_offset, offset, endian));
+        }
         tagged.truncate(tagged_len);
-        return Ok((index, tagged));
+        Ok(Self {
+            places,
+            sparse_bits,
+            len,
+            tagged,
+        })
     }
+
+    /// Offset of a type by its number.
+    fn place(&self, types: &[u8], endian: Endian, number: usize) -> Option<usize> {
+        if number >= self.len {
+            return None;
+        }
+        let mut offset = *self.places.get(number >> self.sparse_bits)? as usize;
+        for _ in 0..number & ((1 << self.sparse_bits) - 1) {
+            offset += type_size(types, offset, endian)?.1;
+        }
+        Some(offset)
+    }
+}
+
+/// Why there is no type at `offset`.
+fn broken_type(types: &[u8], types_offset: usize, offset: usize, endian: Endian) -> Error {
     let have = types.len() - offset;
     let at = types_offset + offset;
     let Some(info) = endian.word_at(types, offset + 4) else {
-        return Err(Error::Truncated {
+        return Error::Truncated {
             what: "type",
             offset: at,
             need: TYPE_BYTES,
             have,
-        });
+        };
     };
     match Kind::from_number(kind_number(info)) {
-        None | Some(Kind::Void) => Err(Error::Invalid {
+        None | Some(Kind::Void) => Error::Invalid {
             what: "type kind",
             offset: at + 4,
             value: u64::from(kind_number(info)),
             expected: "a kind from 1 to 19",
-        }),
-        Some(kind) => Err(Error::Truncated {
+        },
+        Some(kind) => Error::Truncated {
             what: "type",
             offset: at,
             need: TYPE_BYTES + extra_bytes(kind, vlen(info)),
             have,
-        }),
+        },
     }
 }
 
