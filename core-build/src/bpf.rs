@@ -14,7 +14,7 @@ use crate::cargo::{Cargo, Inputs, warn};
 use crate::clang::Clang;
 use crate::error::{Error, Result};
 use crate::out::{Out, io_error, read, write_if_changed};
-use crate::record::{self, Record};
+use crate::record::Record;
 
 /// What a BPF object is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -134,9 +134,7 @@ pub(crate) fn build(
     } else {
         None
     };
-    let compiler = clang
-        .as_ref()
-        .map_or_else(String::new, |clang| record::compiler(clang.path()));
+    let compiler = clang.as_ref().map_or_else(String::new, Clang::identity);
     let work = out.work()?;
     let jobs: Vec<Job<'_>> = programs
         .iter()

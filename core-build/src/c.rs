@@ -108,7 +108,7 @@ fn record(build: &cc::Build, dir: &Path, number: usize) -> Result<Record> {
     let command = (number, tool.path(), variables, archiver, sources);
     let mut args: Vec<OsString> = tool.args().to_vec();
     args.push(tool.cc_env());
-    let compiler = record::compiler(tool.path());
+    let compiler = record::compiler(tool.path(), &record::version(tool.path()));
     Ok(Record::new(dir.join("record"), &compiler, &command, &args))
 }
 

@@ -9,6 +9,7 @@ use crate::cargo::Inputs;
 use crate::deps;
 use crate::error::{Error, Result};
 use crate::out::io_error;
+use crate::record;
 
 /// The first clang that knows `btf_decl_tag`.
 const OLDEST: u32 = 14;
@@ -17,6 +18,8 @@ const OLDEST: u32 = 14;
 #[derive(Debug)]
 pub(crate) struct Clang {
     path: PathBuf,
+    /// What it says of its version.
+    said: String,
 }
 
 impl Clang {
@@ -39,6 +42,11 @@ impl Clang {
     /// Where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Which clang it is.
+    pub(crate) fn identity(&self) -> String {
+        record::compiler(&self.path, &self.said)
     }
 
     /// Compiles one source, and gives the files that were read and the compiler's warnings.
@@ -77,8 +85,9 @@ impl Clang {
 fn choose(candidates: impl IntoIterator<Item = PathBuf>, tried: &str) -> Result<Clang> {
     let mut old = None;
     for path in candidates {
-        match version(&path) {
-            Some(found) if found >= OLDEST => return Ok(Clang { path }),
+        let said = record::version(&path);
+        match parse_version(&said) {
+            Some(found) if found >= OLDEST => return Ok(Clang { path, said }),
             Some(found) => {
                 old.get_or_insert((path, found));
             }
@@ -113,13 +122,8 @@ fn numbered(path: &std::ffi::OsStr) -> Vec<PathBuf> {
     found.into_iter().rev().map(|(_, name)| name).collect()
 }
 
-/// Major version of the clang at `path`; `None` when it does not run or is something else.
-fn version(path: &Path) -> Option<u32> {
-    let output = Command::new(path).arg("--version").output().ok()?;
-    parse_version(&String::from_utf8_lossy(&output.stdout))
-}
-
-/// `Debian clang version 14.0.6` and the like.
+/// Major version of a clang that says `Debian clang version 14.0.6` and the like; `None` when it said
+/// nothing or is something else.
 fn parse_version(text: &str) -> Option<u32> {
     let (_, version) = text.split_once("clang version ")?;
     let major = version.split(|c: char| !c.is_ascii_digit()).next()?;

@@ -176,20 +176,20 @@ impl Record {
     }
 }
 
-/// What a compiler says of its version, and which file it is; nothing that is kept has been made
-/// by one that does not say.
-pub(crate) fn compiler(path: &Path) -> String {
+/// What a compiler says of its version: nothing when it does not run.
+pub(crate) fn version(path: &Path) -> String {
     let output = Command::new(path).arg("--version").output();
     let said = output.map(|output| output.stdout).unwrap_or_default();
+    String::from_utf8_lossy(&said).into_owned()
+}
+
+/// Which compiler it is, by what it says of its version and by its file.
+pub(crate) fn compiler(path: &Path, said: &str) -> String {
     let found = std::env::var_os("PATH").and_then(|dirs| {
         let mut found = std::env::split_paths(&dirs).map(|dir| dir.join(path));
         found.find(|path| path.is_file())
     });
-    format!(
-        "{}{}",
-        String::from_utf8_lossy(&said),
-        identity(found.as_deref())
-    )
+    format!("{said}{}", identity(found.as_deref()))
 }
 
 /// Which file this is, and since when.

@@ -1,9 +1,5 @@
 //! Each error of core-build and of `embed!()`, provoked in a crate outside the workspace.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a helper that fails fails the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
 mod scratch;
 
@@ -11,7 +7,7 @@ use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-use scratch::{Scratch, error_of, output_of};
+use scratch::{Scratch, error_in, error_of, output_of};
 
 const TRACE: &str = r#"
 #include "core.bpf.h"
@@ -25,16 +21,6 @@ fn with_trace(name: &str, calls: &str) -> Scratch {
     let scratch = Scratch::with_build(name, &build);
     scratch.file("src/bpf/trace.bpf.c", TRACE);
     scratch
-}
-
-/// What the build script's error says; Cargo shows it once, behind `Error: `.
-#[track_caller]
-fn error_in(stderr: &str) -> String {
-    let (_, error) = stderr
-        .split_once("\n  Error: ")
-        .unwrap_or_else(|| panic!("no error in:\n{stderr}"));
-    let error = error.split("\nwarning: build failed").next().unwrap();
-    error.trim_end().replace("\n  ", "\n")
 }
 
 #[track_caller]

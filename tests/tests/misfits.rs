@@ -6,7 +6,6 @@ mod scratch;
 
 use std::fs;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
 
 use scratch::{Scratch, output_of};
 
@@ -60,25 +59,13 @@ fn stale_with(name: &str, builder: &str, c: &str, types: &str, body: &str) -> Sc
     assert!(output.status.success(), "{stderr}");
     scratch.file("bpf/.keep", "");
     fs::write(scratch.path().join("bpf/trace.bpf.o"), output.stdout).unwrap();
-    edit(
-        &scratch,
+    scratch.edit(
         "build.rs",
         ".bpf(\"src/bpf/trace.bpf.c\")",
         ".prebuilt(\"bpf/trace.bpf.o\")",
     );
     output_of(&mut scratch.cargo("build"));
     scratch
-}
-
-/// Changes a file as an editor would; Cargo compares times.
-fn edit(scratch: &Scratch, path: &str, from: &str, to: &str) {
-    let path = scratch.path().join(path);
-    let old = fs::read_to_string(&path).unwrap();
-    assert!(old.contains(from), "{old}");
-    fs::write(&path, old.replace(from, to)).unwrap();
-    let file = fs::File::options().append(true).open(&path).unwrap();
-    file.set_modified(SystemTime::now() + Duration::from_secs(1))
-        .unwrap();
 }
 
 /// The error that rustc reports at `embed!()`: the lines between head and advice.
@@ -158,13 +145,13 @@ fn a_stale_object_is_an_error_that_names_line_type_and_field() {
             "src/bpf/trace.bpf.c:14: on_request: struct Request.list.ptr: no such member\n",
         ),
     ] {
-        edit(&scratch, "src/main.rs", from, to);
+        scratch.edit("src/main.rs", from, to);
         assert_eq!(misfits(&scratch.build_error()), expected, "{to}");
-        edit(&scratch, "src/main.rs", to, from);
+        scratch.edit("src/main.rs", to, from);
     }
     // Whole types, and several problems at once.
-    edit(&scratch, "src/main.rs", "Item", "Items");
-    edit(&scratch, "src/main.rs", "id: u64", "ident: u64");
+    scratch.edit("src/main.rs", "Item", "Items");
+    scratch.edit("src/main.rs", "id: u64", "ident: u64");
     assert_eq!(
         misfits(&scratch.build_error()),
         "src/bpf/trace.bpf.c:9: on_request: struct Request.id: no such member\n\
@@ -192,10 +179,10 @@ fn what_is_asked_for_first_may_be_missing() {
         ("size: u32, ", ""),
         ("Busy { since: u64 }", "Done, Waiting { since: u64 }"),
     ] {
-        edit(&scratch, "src/main.rs", from, to);
+        scratch.edit("src/main.rs", from, to);
         output_of(&mut scratch.cargo("build"));
     }
-    edit(&scratch, "src/main.rs", "id: u64", "ident: u64");
+    scratch.edit("src/main.rs", "id: u64", "ident: u64");
     assert_eq!(
         misfits(&scratch.build_error()),
         "src/bpf/trace.bpf.c:13: on_request: struct Request.id: no such member\n"
@@ -214,12 +201,11 @@ fn objects_are_judged_against_c_types_and_named_files() {
     let part = "core_build::Builder::new().c(cc::Build::new().file(\"src/part.c\"))";
     let scratch = stale_with("misfit_c", part, old, "", read);
     scratch.file("src/part.c", new);
-    edit(&scratch, "src/part.c", "char", "char");
+    scratch.edit("src/part.c", "char", "char");
     assert_eq!(misfits(&scratch.build_error()), expected);
 
     // The file is not this crate's: its types are not embedded, and judged all the same.
-    edit(
-        &scratch,
+    scratch.edit(
         "build.rs",
         ".c(cc::Build::new().file(\"src/part.c\"))",
         ".types_from(\"part.o\")",
@@ -235,7 +221,7 @@ fn objects_are_judged_against_c_types_and_named_files() {
     assert_eq!(misfits(&scratch.build_error()), expected);
     scratch.file("src/part.c", old);
     compile();
-    edit(&scratch, "build.rs", "part.o", "./part.o");
+    scratch.edit("build.rs", "part.o", "./part.o");
     output_of(&mut scratch.cargo("build"));
 }
 
@@ -246,8 +232,7 @@ fn objects_for_unknown_applications_are_left_to_the_loader() {
     scratch.file("src/main.rs", PRINT);
     output_of(&mut scratch.cargo("build"));
     // One type in common, and it counts as this crate's.
-    edit(
-        &scratch,
+    scratch.edit(
         "src/main.rs",
         "fn main",
         "#[core_runtime::bpf_traceable]\nstruct Item { price: u16 }\nfn main",
@@ -272,7 +257,7 @@ fn each_target_judges_what_it_knows() {
          #[core_runtime::bpf_traceable]\nstruct Third { id: u8 }\n#[test]\nfn it() {}\n",
     );
     output_of(scratch.cargo("test").arg("--no-run"));
-    edit(&scratch, "src/lib.rs", "price: u16", "prize: u16");
+    scratch.edit("src/lib.rs", "price: u16", "prize: u16");
     let stderr = scratch.build_error();
     assert!(stderr.contains("--> src/lib.rs:1:1"), "{stderr}");
     assert!(

@@ -6,7 +6,6 @@ mod scratch;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
-use std::time::{Duration, SystemTime};
 
 use scratch::{Scratch, error_of, output_of};
 
@@ -41,19 +40,6 @@ fn traced_crate() -> Scratch {
     scratch
 }
 
-/// Changes a file as an editor would; Cargo compares times.
-fn edit(scratch: &Scratch, path: &str, from: &str, to: &str) {
-    let old = fs::read_to_string(scratch.path().join(path)).unwrap();
-    assert!(old.contains(from), "{path}: {old}");
-    scratch.file(path, &old.replace(from, to));
-    let file = fs::File::options()
-        .append(true)
-        .open(scratch.path().join(path))
-        .unwrap();
-    file.set_modified(SystemTime::now() + Duration::from_secs(1))
-        .unwrap();
-}
-
 /// Whether a build compiles anything.
 fn compiles(scratch: &Scratch) -> bool {
     let output = scratch.cargo("build").output().unwrap();
@@ -71,17 +57,17 @@ fn the_build_follows_every_input_and_nothing_else() {
     assert!(!compiles(&scratch), "nothing that is used has changed");
 
     // A header of a BPF program: new instructions.
-    edit(&scratch, "src/bpf/number.h", "1", "2");
+    scratch.edit("src/bpf/number.h", "1", "2");
     let second = output_of(&mut scratch.cargo("run"));
     assert_ne!(first, second);
     // A header of the C part: new types in the generated header.
-    edit(&scratch, "src/part.h", "int a", "int b");
+    scratch.edit("src/part.h", "int a", "int b");
     let stderr = error_of(&mut scratch.cargo("build"));
     assert!(
         stderr.contains("no member named 'a' in 'struct part'"),
         "{stderr}"
     );
-    edit(&scratch, "src/part.h", "int b", "int a");
+    scratch.edit("src/part.h", "int b", "int a");
     assert_eq!(second, output_of(&mut scratch.cargo("run")));
 
     // Another compiler.
@@ -94,7 +80,7 @@ fn the_build_follows_every_input_and_nothing_else() {
     assert!(stderr.contains("Compiling rebuild"), "{stderr}");
 
     // A program that is gone is gone from `mod bpf`.
-    edit(&scratch, "build.rs", ".bpf(\"src/bpf/two.bpf.c\")", "");
+    scratch.edit("build.rs", ".bpf(\"src/bpf/two.bpf.c\")", "");
     let stderr = error_of(&mut scratch.cargo("build"));
     assert!(stderr.contains("could not find `two` in `bpf`"), "{stderr}");
 }

@@ -1,19 +1,14 @@
 //! A tracer for another application takes its types from that application: from its crate, its
 //! program, or a file with BTF.
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a helper that fails fails the test"
-)]
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
 mod scratch;
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
-use std::time::{Duration, SystemTime};
 
-use scratch::{Scratch, cargo, checkout, error_of, output_of, target_dir};
+use scratch::{Scratch, cargo, checkout, edit, error_in, error_of, output_of, target_dir};
 
 /// The application: handles a request for each line of its input.
 const SERVER: &str = r#"
@@ -138,26 +133,6 @@ fn server(scratch: &Scratch, features: &[&str], to: &str) -> PathBuf {
     let to = scratch.path().join(to);
     fs::copy(target_dir().join(format!("debug/{name}_server")), &to).unwrap();
     to
-}
-
-/// What the build script's error says.
-#[track_caller]
-fn error_in(stderr: &str) -> String {
-    let (_, error) = stderr
-        .split_once("\n  Error: ")
-        .unwrap_or_else(|| panic!("no error in:\n{stderr}"));
-    let error = error.split("\nwarning: build failed").next().unwrap();
-    error.trim_end().replace("\n  ", "\n")
-}
-
-/// Changes a file as an editor would; Cargo compares times.
-fn edit(path: &Path, from: &str, to: &str) {
-    let old = fs::read_to_string(path).unwrap();
-    assert!(old.contains(from), "{old}");
-    fs::write(path, old.replace(from, to)).unwrap();
-    let file = fs::File::options().append(true).open(path).unwrap();
-    file.set_modified(SystemTime::now() + Duration::from_secs(1))
-        .unwrap();
 }
 
 mod root {

@@ -65,7 +65,7 @@ fn roots_that_cannot_be_followed_are_errors() {
             #[unsafe(link_section = \".core_roots\")]
             static MORE: [u8; 12] = *b\"NAME\\tOther\\t\\t\";"
         );
-        let error = fixture.library("roots", &text).unwrap_err();
+        let error = fixture.types_of("roots", &text).unwrap_err();
         assert_eq!(
             error.to_string(),
             format!("root \"NAME\\tOther\\t\\t\" {message}")
@@ -84,7 +84,7 @@ fn roots_that_cannot_be_followed_are_errors() {
             #[unsafe(link_section = \".core_roots\")]
             static MORE: [u8; {len}] = *b\"{line}\";"
         );
-        let error = fixture.library("roots", &text).unwrap_err();
+        let error = fixture.types_of("roots", &text).unwrap_err();
         assert!(error.to_string().ends_with(message), "{error}");
     }
 }

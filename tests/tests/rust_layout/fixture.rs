@@ -93,7 +93,7 @@ impl Fixture {
     }
 
     /// The types of a library of this name, whose root is `Root` with the anchor `ANCHOR`.
-    pub(crate) fn library(&self, name: &str, text: &str) -> Result<BtfBuf, Error> {
+    pub(crate) fn types_of(&self, name: &str, text: &str) -> Result<BtfBuf, Error> {
         const ANCHOR: &str = r#"
             #[used]
             static ANCHOR: Option<fn(&Root)> = None;

@@ -42,7 +42,7 @@ fn vec(fixture: &Fixture, buffer: &str, rest: &str) -> Result<BtfBuf, Error> {
         }}
         pub struct Root {{ list: vec::Vec<u16> }}"
     );
-    fixture.library("alloc", &text)
+    fixture.types_of("alloc", &text)
 }
 
 #[test]
@@ -99,7 +99,7 @@ fn a_lock_of_another_kind_is_left_out() {
             #[repr(C)] pub struct Mutex<T> { raw: *mut u8, inner: core::cell::UnsafeCell<T> }
         }
         pub struct Root { lock: sync::Mutex<u32>, flag: sync::Mutex<bool> }";
-    let btf = fixture.library("std", text).unwrap();
+    let btf = fixture.types_of("std", text).unwrap();
     assert_eq!(members(&btf, "Mutex_u32"), owned([("data", 8)]));
     assert_eq!(members(&btf, "Mutex_bool"), owned([("data", 8)]));
 }

@@ -5,6 +5,7 @@ use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, SystemTime};
 
 /// The checkout.
 pub(crate) fn checkout() -> &'static Path {
@@ -78,6 +79,12 @@ impl Scratch {
         fs::write(path, text).unwrap();
     }
 
+    /// [`edit`], of a file of the crate.
+    #[track_caller]
+    pub(crate) fn edit(&self, path: &str, from: &str, to: &str) {
+        edit(&self.dir.join(path), from, to);
+    }
+
     /// Cargo, to be run in the crate.
     pub(crate) fn cargo(&self, command: &str) -> Command {
         cargo(&self.dir, command)
@@ -87,6 +94,17 @@ impl Scratch {
     pub(crate) fn build_error(&self) -> String {
         error_of(&mut self.cargo("build"))
     }
+}
+
+/// Changes a file as an editor would; Cargo compares times.
+#[track_caller]
+pub(crate) fn edit(path: &Path, from: &str, to: &str) {
+    let old = fs::read_to_string(path).unwrap();
+    assert!(old.contains(from), "{}: {old}", path.display());
+    fs::write(path, old.replace(from, to)).unwrap();
+    let file = fs::File::options().append(true).open(path).unwrap();
+    file.set_modified(SystemTime::now() + Duration::from_secs(1))
+        .unwrap();
 }
 
 /// Cargo, to be run in the crate in `dir`.
@@ -114,6 +132,15 @@ pub(crate) fn error_of(command: &mut Command) -> String {
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success(), "the build did not fail:\n{text}");
     text
+}
+
+/// What a build script's error says; Cargo shows it once, behind `Error: `.
+#[track_caller]
+pub(crate) fn error_in(stderr: &str) -> String {
+    let (_, error) = stderr.split_once("\n  Error: ").unwrap_or_default();
+    assert!(!error.is_empty(), "no error in:\n{stderr}");
+    let error = error.split("\nwarning: build failed").next().unwrap();
+    error.trim_end().replace("\n  ", "\n")
 }
 
 /// Runs a command that must not fail, and gives its stdout.

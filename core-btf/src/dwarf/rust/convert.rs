@@ -34,15 +34,8 @@ pub(super) fn convert(dies: &Dies<'_>, roots: &[Root]) -> Result<BtfBuf, Error> 
         }
     }
     for root in roots {
-        let tag = format!("rust:{}", dies.path(root.die));
-        let name = out.btf.intern(&tag)?;
         let ty = out.whole(root.die)?;
-        out.btf.push(BtfType::DeclTag {
-            name,
-            ty,
-            component: -1,
-            attribute: false,
-        })?;
+        out.tag_path(root.die, ty)?;
     }
     let given = roots
         .iter()
@@ -70,14 +63,7 @@ pub(super) fn convert_all(
         }
         let ty = out.whole(die)?;
         if paths {
-            let tag = format!("rust:{}", dies.path(die));
-            let name = out.btf.intern(&tag)?;
-            out.btf.push(BtfType::DeclTag {
-                name,
-                ty,
-                component: -1,
-                attribute: false,
-            })?;
+            out.tag_path(die, ty)?;
         }
     }
     out.drain()?;
@@ -205,6 +191,19 @@ impl<'d> Converter<'d> {
             owner: Rc::clone(owner),
             part,
         });
+    }
+
+    /// Keeps the Rust path of an entry with its type.
+    fn tag_path(&mut self, die: DieId, ty: TypeId) -> Result<(), Error> {
+        let path = format!("rust:{}", self.dies.path(die));
+        let name = self.btf.intern(&path)?;
+        self.btf.push(BtfType::DeclTag {
+            name,
+            ty,
+            component: -1,
+            attribute: false,
+        })?;
+        Ok(())
     }
 
     /// The struct, union or enum that an entry is, defined sooner or later.
