@@ -106,6 +106,16 @@ impl Mapped {
         assert_eq!(self.present(), [false; PAGES]);
     }
 
+    /// Brings the page of the first value into memory, and keeps it there: one that is only read may
+    /// be taken out again by a machine that is busy copying files.
+    ///
+    /// # Panics
+    /// If the kernel does not let it.
+    pub fn warm(&self) {
+        // SAFETY: the page is one of the map, which is never unmapped.
+        unsafe { rustix::mm::mlock(self.start.cast(), PAGE) }.unwrap();
+    }
+
     /// Which pages a read would find, by the kernel's word.
     ///
     /// # Panics

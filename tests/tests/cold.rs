@@ -86,11 +86,10 @@ mod root {
     fn what_a_warm_struct_points_to_may_be_cold() {
         let mapped = Mapped::new();
         mapped.evict();
-        // SAFETY: the value is there for ever, and nobody changes it.
-        let id = std::hint::black_box(unsafe { &*mapped.cold }.id);
+        mapped.warm();
         let warm = plain(&mapped);
         assert_eq!(warm.codes, [0, EFAULT, EFAULT, 12, EFAULT]);
-        assert_eq!((warm.numbers, id), ([1, 0, 0], 1));
+        assert_eq!(warm.numbers, [1, 0, 0]);
         assert_eq!(sleepable(&mapped), all());
     }
 }
