@@ -73,14 +73,16 @@ pub enum Error {
     #[error(
         "the BPF object needs the types of kernel {release}, and {} cannot be read: name a BTF \
          file made for this kernel with `Loader::kernel_btf` (BTFHub's archive has them for most \
-         distributions)",
-        path.display()
+         distributions){}",
+        path.display(), lines(rows)
     )]
     NoKernelTypes {
         /// Where they should be.
         path: PathBuf,
         /// The kernel's release.
         release: String,
+        /// What the programs look for among them.
+        rows: Vec<Row>,
         /// Why the file cannot be read.
         source: io::Error,
     },
@@ -88,10 +90,15 @@ pub enum Error {
     #[error("the BPF object is malformed")]
     Object(#[source] core_btf::Error),
     /// The types that an object asks for cannot be put together.
-    #[error("the BPF object cannot be relocated against the types of {origin} and the kernel")]
+    #[error(
+        "the BPF object cannot be relocated against the types of {origin} and the kernel:{}",
+        lines(rows)
+    )]
     Merge {
         /// What the application's types are of.
         origin: String,
+        /// The relocations whose targets are in the way.
+        rows: Vec<Row>,
         /// Why not.
         source: core_btf::Error,
     },
@@ -248,9 +255,19 @@ fn is_statistics(line: &str) -> bool {
         || line.starts_with("stack depth")
 }
 
+/// Most rows that a message shows; the error has them all.
+const MAX_LINES: usize = 20;
+
 fn lines(rows: &[Row]) -> String {
-    let rows: Vec<_> = rows.iter().map(ToString::to_string).collect();
-    indented(&rows.join("\n"))
+    let mut lines: Vec<_> = rows.iter().map(ToString::to_string).collect();
+    // A macro that reads in several steps has a row for each.
+    lines.dedup();
+    let more = lines.len().saturating_sub(MAX_LINES);
+    if more > 0 {
+        lines.truncate(MAX_LINES);
+        lines.push(format!("and {more} more"));
+    }
+    indented(&lines.join("\n"))
 }
 
 fn indented(text: &str) -> String {

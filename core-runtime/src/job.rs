@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use core_btf::merge::targeted;
 use core_btf::object::BpfObject;
-use core_btf::relo::{Row, Sources, problems};
+use core_btf::relo::{Explanation, Names, Row, Sources, kernel_roots, problems};
 use libbpf_rs::{ErrorKind, ObjectBuilder, OpenObject, ProgramAttachType, ProgramType};
 
 use crate::error::{Error, Result};
@@ -82,6 +82,48 @@ impl Job {
         let Some(target) = &self.target else {
             return Ok(());
         };
+        let missing = self.with_sources(object, |parsed, sources| {
+            let rows = problems(parsed, sources).map_err(Error::Object)?;
+            let (refused, passed) = rows
+                .into_iter()
+                .partition::<Vec<_>, _>(|row| row.outcome.is_refused());
+            if !refused.is_empty() {
+                return Err(Error::Relocation {
+                    origin: self.origin(),
+                    rows: refused,
+                });
+            }
+            let btf = targeted(parsed, sources)
+                .map_err(|source| self.merge_error(parsed, sources, source))?;
+            target.fill(&btf)?;
+            Ok(passed)
+        })?;
+        self.missing = missing;
+        self.missing.retain(|row| row.outcome.is_missing());
+        Ok(())
+    }
+
+    /// What becomes of the relocations of the programs that are to be loaded.
+    pub(crate) fn explain(&self, object: &OpenObject) -> Result<Explanation> {
+        if self.target.is_none() {
+            return Ok(Explanation::default());
+        }
+        self.with_sources(object, |parsed, sources| {
+            let names = Names {
+                app: vec![self.context.app.origin().to_owned(); sources.app.len()],
+                kernel: sources.kernel.iter().map(|_| "vmlinux".into()).collect(),
+            };
+            Explanation::new(parsed, sources, names).map_err(Error::Object)
+        })
+    }
+
+    /// Does `work` with the relocations of those programs of `object` that are to be loaded, and
+    /// all that they are looked up in.
+    fn with_sources<T>(
+        &self,
+        object: &OpenObject,
+        work: impl FnOnce(&BpfObject<'_>, &Sources<'_, '_>) -> Result<T>,
+    ) -> Result<T> {
         let left_out: Vec<_> = object
             .progs()
             .filter(|program| !program.autoload())
@@ -91,7 +133,8 @@ impl Job {
         parsed.retain_functions(|function| !left_out.iter().any(|name| *name == function.name));
         let app: Vec<_> = self.context.app.blobs().collect();
         let kernel = if parsed.needs().kernel {
-            Some(self.context.kernel.get()?)
+            let kernel = self.context.kernel.get();
+            Some(kernel.map_err(|error| without_kernel(error, &parsed))?)
         } else {
             None
         };
@@ -99,24 +142,30 @@ impl Job {
             app: &app,
             kernel: kernel.as_deref().map_or(&[], slice::from_ref),
         };
-        let rows = problems(&parsed, &sources).map_err(Error::Object)?;
-        let (refused, passed) = rows
-            .into_iter()
-            .partition::<Vec<_>, _>(|row| row.outcome.is_refused());
-        if !refused.is_empty() {
-            return Err(Error::Relocation {
-                origin: self.origin(),
-                rows: refused,
-            });
-        }
-        let btf = targeted(&parsed, &sources).map_err(|source| Error::Merge {
+        work(&parsed, &sources)
+    }
+
+    /// Why there is nothing to relocate against, with the relocations that are in the way.
+    fn merge_error(
+        &self,
+        object: &BpfObject<'_>,
+        sources: &Sources<'_, '_>,
+        source: core_btf::Error,
+    ) -> Error {
+        let rows = Explanation::new(object, sources, Names::default());
+        let rows = rows.map_or_else(
+            |_| Vec::new(),
+            |explanation| {
+                let rows = explanation.rows().iter();
+                let refused = rows.filter(|row| row.outcome.is_refused());
+                refused.cloned().collect()
+            },
+        );
+        Error::Merge {
             origin: self.origin(),
+            rows,
             source,
-        })?;
-        target.fill(&btf)?;
-        self.missing = passed;
-        self.missing.retain(|row| row.outcome.is_missing());
-        Ok(())
+        }
     }
 
     fn origin(&self) -> String {
@@ -129,11 +178,11 @@ impl Job {
     /// Runs libbpf's load and explains its failure.
     pub(crate) fn load<T>(self, load: impl FnOnce() -> libbpf_rs::Result<T>) -> Result<T> {
         let (loaded, log) = log::capture(load);
-        loaded.map_err(|source| self.explain(log, source))
+        loaded.map_err(|source| self.load_error(log, source))
     }
 
     /// Why libbpf could not load, from what it said meanwhile.
-    fn explain(self, log: String, source: libbpf_rs::Error) -> Error {
+    fn load_error(self, log: String, source: libbpf_rs::Error) -> Error {
         if let Some((program, verdict)) = verdict(&log) {
             let origin = self.origin();
             let program = program.to_owned();
@@ -141,6 +190,11 @@ impl Job {
             // Of what is missing, the verifier met some: subprograms count for any program.
             let mut rows = self.missing;
             rows.retain(|row| row.function == program || row.section == SUBPROGRAMS);
+            // Mostly libbpf says what.
+            let is_named = |row: &Row| verdict.contains(&row.local);
+            if rows.iter().any(is_named) {
+                rows.retain(is_named);
+            }
             return if is_poison && !rows.is_empty() {
                 Error::Unsatisfied {
                     program,
@@ -169,6 +223,14 @@ impl Job {
             source,
         }
     }
+}
+
+/// Adds to the error that there are no kernel types what was to be looked up in them.
+fn without_kernel(mut error: Error, object: &BpfObject<'_>) -> Error {
+    if let Error::NoKernelTypes { rows, .. } = &mut error {
+        *rows = kernel_roots(object).unwrap_or_default();
+    }
+    error
 }
 
 /// Makes uprobe programs attachable through multi-uprobe links where the kernel has them.

@@ -127,6 +127,7 @@ fn running() -> Result<&'static Btf<'static>> {
             Published::open().map_err(|source| Error::NoKernelTypes {
                 path: VMLINUX.into(),
                 release: release(),
+                rows: Vec::new(),
                 source,
             })
         })?;

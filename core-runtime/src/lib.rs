@@ -6,6 +6,7 @@
 //! | [`TypeInfo`] | the BTF of this program, of another, or of a file |
 //! | [`embed!`] | the crate's own BTF and skeletons, from what core-build prepared |
 //! | [`Loader`], [`Opened`] | relocates and loads the BPF programs of a skeleton |
+//! | [`Explanation`], [`Row`] | each relocation: what is asked for, what it gets, from where |
 //! | [`Uprobe`], [`Attached`] | a probe on a function, and the guard that detaches it |
 //! | [`RingBuffer`] | typed events from a BPF program |
 //! | [`Error`] | what can go wrong, with what to do about it |
@@ -34,7 +35,7 @@ mod type_info;
 mod uprobe;
 
 pub use bytemuck;
-pub use core_btf::relo::Row;
+pub use core_btf::relo::{Explanation, Outcome, Row, Verdict};
 pub use core_macros::{bpf_traceable, embed};
 pub use error::{Error, Result};
 pub use events::RingBuffer;

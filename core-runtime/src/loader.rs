@@ -6,6 +6,7 @@ use std::ops::{Deref, DerefMut};
 use std::path::Path;
 use std::sync::Arc;
 
+use core_btf::relo::Explanation;
 use libbpf_rs::skel::{OpenSkel, SkelBuilder};
 use libbpf_rs::{Object, ObjectBuilder, OpenObject};
 
@@ -146,14 +147,43 @@ pub struct Opened<S> {
 }
 
 impl<'obj, S: OpenSkel<'obj>> Opened<S> {
+    /// What each relocation of the programs that are to be loaded asks for and gets, and from
+    /// where. It stays true after [`Opened::load`], which does just that: what is set to be loaded
+    /// cannot change in between.
+    ///
+    /// ```no_run
+    /// # use core_runtime::{BpfObject, Loader, TypeInfo};
+    /// # use libbpf_rs::skel::{OpenSkel, SkelBuilder};
+    /// # use std::mem::MaybeUninit;
+    /// # fn load<'o, B>(builder: B, storage: &'o mut MaybeUninit<libbpf_rs::OpenObject>)
+    /// # -> core_runtime::Result<()> where B: SkelBuilder<'o> + BpfObject {
+    /// let open = Loader::new(TypeInfo::of_process(4711)?).open(builder, storage)?;
+    /// let explanation = open.explain()?;
+    /// println!("{explanation}"); // a table
+    /// for row in explanation.failing() {
+    ///     println!("{row}, found in: {}", explanation.from(row));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`Error::Object`], [`Error::NoKernelTypes`]. What does not fit is no error here: it is in
+    /// the rows.
+    pub fn explain(&self) -> Result<Explanation> {
+        self.job.explain(self.skeleton.open_object())
+    }
+
     /// Relocates and loads the object.
     ///
     /// Only programs with autoload on count: what is wrong with others does no harm.
     ///
     /// # Errors
-    /// [`Error::Relocation`] when a program would read wrong data, [`Error::NoKernelTypes`] when
-    /// the kernel's types are needed and not there, [`Error::Privilege`], [`Error::Rejected`] and
-    /// [`Error::Libbpf`] when the kernel refuses.
+    /// [`Error::Relocation`] and [`Error::Merge`] when a program would read wrong data,
+    /// [`Error::Unsatisfied`] when it needs what is not there, [`Error::NoKernelTypes`] when the
+    /// kernel's types are needed and not there: these four have the [`Row`](crate::Row)s of the
+    /// relocations that they are about. [`Error::Privilege`], [`Error::Rejected`] and
+    /// [`Error::Libbpf`] when the kernel refuses for other reasons.
     pub fn load(mut self) -> Result<S::Output> {
         self.job.relocate(self.skeleton.open_object_mut())?;
         let Self { skeleton, job } = self;
@@ -184,6 +214,14 @@ pub struct OpenedObject {
 }
 
 impl OpenedObject {
+    /// What each relocation of the programs that are to be loaded asks for and gets.
+    ///
+    /// # Errors
+    /// As [`Opened::explain`].
+    pub fn explain(&self) -> Result<Explanation> {
+        self.job.explain(&self.object)
+    }
+
     /// Relocates and loads the object.
     ///
     /// # Errors

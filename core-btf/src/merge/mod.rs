@@ -7,4 +7,5 @@ mod targeted;
 mod tests;
 
 pub use append::append;
+pub(crate) use targeted::conflict;
 pub use targeted::targeted;

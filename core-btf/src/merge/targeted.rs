@@ -11,6 +11,7 @@ use crate::object::{APP_MARK, BpfObject};
 use crate::read::{Btf, TypeRef};
 use crate::relo::candidates::{Candidate, Origin, Roots, Sources};
 use crate::relo::evaluate::{local_spec, relocation_error};
+use crate::relo::{Outcome, Row};
 use crate::write::BtfBuf;
 
 /// A BTF blob against which libbpf relocates `object` as it would against everything in `sources`,
@@ -26,38 +27,54 @@ use crate::write::BtfBuf;
 /// relocation that libbpf would refuse whatever the target is, [`Error::Mixed`] when types with
 /// pointers of different sizes would have to share one blob, and malformed names.
 pub fn targeted(object: &BpfObject<'_>, sources: &Sources<'_, '_>) -> Result<Vec<u8>> {
+    merge(object, sources).map_err(|conflict| conflict.source)
+}
+
+/// Why types cannot be put together, and for which relocations.
+#[derive(Clone, Debug)]
+pub(crate) struct Conflict {
+    /// By their places in [`BpfObject::relocations`].
+    relocations: Vec<usize>,
+    source: Error,
+}
+
+impl Conflict {
+    /// Says so in the rows of all relocations, if nothing worse is said there.
+    pub(crate) fn mark(&self, rows: &mut [Row]) {
+        for &n in &self.relocations {
+            if let Some(row) = rows.get_mut(n).filter(|row| !row.outcome.is_refused()) {
+                row.outcome = Outcome::NoMerge(self.source.to_string());
+                row.new = None;
+            }
+        }
+    }
+}
+
+/// What keeps [`targeted`] from making a blob, if anything does.
+pub(crate) fn conflict(object: &BpfObject<'_>, sources: &Sources<'_, '_>) -> Option<Conflict> {
+    merge(object, sources).err()
+}
+
+fn merge(object: &BpfObject<'_>, sources: &Sources<'_, '_>) -> Result<Vec<u8>, Conflict> {
     let roots = Roots::find(object, sources);
+    let of = |wanted: &dyn Fn(usize) -> bool| {
+        let all = 0..object.relocations().len();
+        all.filter(|n| roots.index_of(*n).is_some_and(wanted))
+            .collect::<Vec<_>>()
+    };
+    let of_all = |source| Conflict {
+        relocations: of(&|_| true),
+        source,
+    };
     if let Some(name) = &roots.clash {
-        return Err(Error::NameClash { name: name.clone() });
+        return Err(of_all(Error::NameClash { name: name.clone() }));
     }
     let base = if object.needs().kernel_ids {
         sources.kernel.first()
     } else {
         None
     };
-    let mut cut = Cut::default();
-    for (n, relocation) in object.relocations().iter().enumerate() {
-        let local = local_spec(object, relocation)?;
-        let candidates = roots.of(n).map_or(&[][..], |root| &root.candidates);
-        let from_module = |c: &Candidate| matches!(c.origin, Origin::Module(_));
-        if relocation.kind == RelocationKind::TypeIdTarget && candidates.iter().any(from_module) {
-            return Err(relocation_error(
-                object,
-                relocation,
-                "asks for the id of a type that only a kernel module has",
-            ));
-        }
-        for &candidate in candidates {
-            let Some(btf) = sources.get(candidate.origin) else {
-                continue;
-            };
-            cut.keep(&local, btf, candidate)
-                .map_err(|problem| Error::Type {
-                    ty: candidate.ty,
-                    problem,
-                })?;
-        }
-    }
+    let cut = cut(object, sources, &roots)?;
     let mut emit = Emit {
         roots: &roots,
         sources,
@@ -66,24 +83,66 @@ pub fn targeted(object: &BpfObject<'_>, sources: &Sources<'_, '_>) -> Result<Vec
         ids: HashMap::new(),
         open: Vec::new(),
     };
-    emit.pointer_size(base)?;
+    emit.pointer_size(base).map_err(of_all)?;
     for (n, root) in roots.all.iter().enumerate() {
         for candidate in &root.candidates {
             if base.is_none() || candidate.origin != Origin::Kernel {
-                emit.candidate(n, *candidate)?;
+                let emitted = emit.candidate(n, *candidate).and_then(|()| emit.finish());
+                emitted.map_err(|source| Conflict {
+                    relocations: of(&|root| root == n),
+                    source,
+                })?;
             }
         }
     }
-    emit.finish()?;
-    let blob = emit.out.encode(object.endian())?;
+    emit.or_anything().map_err(of_all)?;
+    let blob = emit.out.encode(object.endian()).map_err(of_all)?;
     match base {
         None => Ok(blob),
         Some(base) => {
-            let mut all = append(base, &[&Btf::parse(&blob)?])?;
-            unname(&mut all, base, &roots)?;
+            let blob = Btf::parse(&blob).map_err(of_all)?;
+            let mut all = append(base, &[&blob]).map_err(of_all)?;
+            unname(&mut all, base, &roots).map_err(of_all)?;
             Ok(all)
         }
     }
+}
+
+/// What relocations look at in each candidate.
+fn cut(
+    object: &BpfObject<'_>,
+    sources: &Sources<'_, '_>,
+    roots: &Roots<'_>,
+) -> Result<Cut, Conflict> {
+    let mut cut = Cut::default();
+    for (n, relocation) in object.relocations().iter().enumerate() {
+        let conflict = |source| Conflict {
+            relocations: vec![n],
+            source,
+        };
+        let local = local_spec(object, relocation).map_err(conflict)?;
+        let candidates = roots.of(n).map_or(&[][..], |root| &root.candidates);
+        let from_module = |c: &Candidate| matches!(c.origin, Origin::Module(_));
+        if relocation.kind == RelocationKind::TypeIdTarget && candidates.iter().any(from_module) {
+            return Err(conflict(relocation_error(
+                object,
+                relocation,
+                "asks for the id of a type that only a kernel module has",
+            )));
+        }
+        for &candidate in candidates {
+            let Some(btf) = sources.get(candidate.origin) else {
+                continue;
+            };
+            let kept = cut.keep(&local, btf, candidate);
+            kept.map_err(|problem| Error::Type {
+                ty: candidate.ty,
+                problem,
+            })
+            .map_err(conflict)?;
+        }
+    }
+    Ok(cut)
 }
 
 /// Takes the names of those types of `base` that libbpf would take for an application's root.
@@ -170,8 +229,12 @@ impl<'a> Emit<'_, '_, 'a> {
                 *place = ty;
             }
         }
+        Ok(())
+    }
+
+    /// Sees to it that there is a type: libbpf wants one.
+    fn or_anything(&mut self) -> Result<()> {
         if self.out.is_empty() {
-            // libbpf wants at least one type.
             self.out.push(Type::Int {
                 name: NameOffset::ANONYMOUS,
                 size_bytes: 4,

@@ -115,7 +115,12 @@ impl<'o> Roots<'o> {
 
     /// The candidates of a relocation's root; `None` where no search takes place.
     pub(crate) fn of(&self, relocation: usize) -> Option<&Root<'o>> {
-        self.all.get((*self.of.get(relocation)?)?)
+        self.all.get(self.index_of(relocation)?)
+    }
+
+    /// The place in `all` of a relocation's root.
+    pub(crate) fn index_of(&self, relocation: usize) -> Option<usize> {
+        *self.of.get(relocation)?
     }
 
     /// The distinct roots that relocations name.

@@ -25,7 +25,7 @@ const SUBPROGRAMS: &str = ".text";
 /// # Errors
 /// Malformed relocations, which libbpf would refuse whatever the target is.
 pub fn check(object: &BpfObject<'_>, sources: &Sources<'_, '_>) -> Result<Vec<Row>> {
-    rows(object, sources, |_| true)
+    rows(object, sources, |_, _| true)
 }
 
 /// The rows of [`check`] that are not [`Outcome::Ok`]: what a load has to know, in half the time,
@@ -34,13 +34,26 @@ pub fn check(object: &BpfObject<'_>, sources: &Sources<'_, '_>) -> Result<Vec<Ro
 /// # Errors
 /// As [`check`].
 pub fn problems(object: &BpfObject<'_>, sources: &Sources<'_, '_>) -> Result<Vec<Row>> {
-    rows(object, sources, |outcome| !matches!(outcome, Outcome::Ok))
+    rows(object, sources, |_, outcome| {
+        !matches!(outcome, Outcome::Ok)
+    })
+}
+
+/// The rows of what is looked for among the kernel's types, for an object that cannot have those:
+/// none of them is found.
+///
+/// # Errors
+/// As [`check`].
+pub fn kernel_roots(object: &BpfObject<'_>) -> Result<Vec<Row>> {
+    rows(object, &Sources::default(), |relocation, _| {
+        relocation.kind != RelocationKind::TypeIdLocal && !object.is_app(relocation.root)
+    })
 }
 
 fn rows(
     object: &BpfObject<'_>,
     sources: &Sources<'_, '_>,
-    wanted: impl Fn(&Outcome) -> bool,
+    wanted: impl Fn(&Relocation<'_>, &Outcome) -> bool,
 ) -> Result<Vec<Row>> {
     let roots = Roots::find(object, sources);
     let decided = evaluate(object, &roots, sources)?;
@@ -63,7 +76,8 @@ fn rows(
             let outcome = check
                 .outcome(n, relocation, evaluated, patch)
                 .unwrap_or_else(Outcome::Invalid);
-            wanted(&outcome).then(|| check.row(n, relocation, evaluated, patch, outcome))
+            wanted(relocation, &outcome)
+                .then(|| check.row(n, relocation, evaluated, patch, outcome))
         })
         .collect())
 }

@@ -16,6 +16,7 @@
 //! | `access` | the rules by which an access is right, or refused |
 //! | `near` | names that may have been meant |
 //! | `check` | [`check`]: a [`Row`] for each relocation; [`problems`]: those that matter to a load |
+//! | `explanation` | [`Explanation`]: the rows as a table, with the names of what they come from |
 //!
 //! Target types may come from an untrusted binary: every walk is bounded, and malformed types end
 //! in an error or in a relocation that fails, never in a panic.
@@ -24,6 +25,7 @@ mod access;
 pub(crate) mod candidates;
 mod check;
 pub(crate) mod evaluate;
+mod explanation;
 mod flow;
 pub(crate) mod matching;
 pub(crate) mod name;
@@ -40,6 +42,7 @@ pub(crate) mod value;
 mod tests;
 
 pub use candidates::{Origin, Sources};
-pub use check::{check, problems};
+pub use check::{check, kernel_roots, problems};
+pub use explanation::{Explanation, Names};
 pub use name::essential_name;
-pub use outcome::{Outcome, Row};
+pub use outcome::{Outcome, Row, Verdict};

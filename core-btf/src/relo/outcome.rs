@@ -118,6 +118,35 @@ pub enum Outcome {
     },
     /// libbpf refuses the relocation whatever the target is.
     Invalid(&'static str),
+    /// The target type cannot be put together with the others: why, in words.
+    NoMerge(String),
+}
+
+/// Whether a relocation is in the way of a load.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is not.
+    Ok,
+    /// What it asks for is missing where that may do no harm ([`Row::guarded`]).
+    Guarded,
+    /// It is, unless the verifier finds that its instruction is not reached.
+    Fails,
+}
+
+impl Row {
+    /// Whether this relocation is in the way of a load.
+    #[must_use]
+    pub const fn verdict(&self) -> Verdict {
+        if self.outcome.is_refused() {
+            Verdict::Fails
+        } else if !self.outcome.is_missing() {
+            Verdict::Ok
+        } else if self.guarded {
+            Verdict::Guarded
+        } else {
+            Verdict::Fails
+        }
+    }
 }
 
 impl Outcome {
@@ -218,6 +247,7 @@ impl fmt::Display for Outcome {
                 "the instruction holds {found}: it does not belong to the object's BTF"
             ),
             Self::Invalid(problem) => f.write_str(problem),
+            Self::NoMerge(why) => write!(f, "cannot be given to libbpf: {why}"),
         }
     }
 }

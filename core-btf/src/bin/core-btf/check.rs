@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use core_btf::relo::{Origin, Row, Sources, check};
+use core_btf::relo::{Explanation, Names, Sources, Verdict};
 use core_btf::{BpfObject, Btf};
 
 use crate::args::CheckArgs;
@@ -47,24 +47,21 @@ pub(crate) fn run(args: &CheckArgs) -> Result<bool, Failure> {
         app: &app,
         kernel: &all,
     };
-    let rows = check(&parsed, &sources).map_err(|error| object.failure(error))?;
-    let module_names: Vec<String> = args.modules.iter().map(|path| file_name(path)).collect();
-    let from = |row: &Row| match row.origin {
-        None => String::new(),
-        Some(Origin::Kernel) => "vmlinux".to_owned(),
-        Some(Origin::Module(n)) => module_names
-            .get(n.wrapping_sub(1))
-            .cloned()
-            .unwrap_or_default(),
-        Some(Origin::App(_)) => "app".to_owned(),
+    let names = Names {
+        app: vec!["app".to_owned(); app.len()],
+        kernel: std::iter::once("vmlinux".to_owned())
+            .chain(args.modules.iter().map(|path| file_name(path)))
+            .collect(),
     };
+    let explanation =
+        Explanation::new(&parsed, &sources, names).map_err(|error| object.failure(error))?;
     let text = if args.json {
-        json(&args.object, &rows, from)
+        json(&args.object, &explanation)
     } else {
-        table(&rows, from)
+        explanation.to_string()
     };
     output::print(text.as_bytes())?;
-    Ok(rows.iter().all(|row| verdict(row) != Verdict::Fails))
+    Ok(explanation.failing().next().is_none())
 }
 
 fn file_name(path: &Path) -> String {
@@ -72,88 +69,9 @@ fn file_name(path: &Path) -> String {
     name.to_string_lossy().into_owned()
 }
 
-#[derive(Clone, Copy, PartialEq)]
-enum Verdict {
-    Ok,
-    /// Missing, in a function that asks whether it is.
-    Guarded,
-    Fails,
-}
-
-fn verdict(row: &Row) -> Verdict {
-    if row.outcome.is_refused() || (row.outcome.is_missing() && !row.guarded) {
-        Verdict::Fails
-    } else if row.outcome.is_missing() {
-        Verdict::Guarded
-    } else {
-        Verdict::Ok
-    }
-}
-
-/// What is said of a row; a note comes with some that are fine.
-fn remark(row: &Row) -> String {
-    let remark = match verdict(row) {
-        Verdict::Ok => return row.outcome.to_string(),
-        Verdict::Guarded => "ok, the program asks first",
-        Verdict::Fails => "FAILS",
-    };
-    match &row.source {
-        Some((file, line)) => format!("{remark}: {} ({file}:{line})", row.outcome),
-        None => format!("{remark}: {}", row.outcome),
-    }
-}
-
-/// One line per relocation, columns aligned.
-fn table(rows: &[Row], from: impl Fn(&Row) -> String) -> String {
-    const HEAD: [&str; 9] = [
-        "PROGRAM", "INSN", "KIND", "LOCAL", "TARGET", "FROM", "OLD", "NEW", "RESULT",
-    ];
-    let or_dash = |text: String| {
-        if text.is_empty() {
-            "-".to_owned()
-        } else {
-            text
-        }
-    };
-    let mut lines = vec![HEAD.map(str::to_owned)];
-    lines.extend(rows.iter().map(|row| {
-        [
-            or_dash(row.function.clone()),
-            row.instruction.to_string(),
-            row.kind.name().to_owned(),
-            row.local.clone(),
-            or_dash(row.target.clone().unwrap_or_default()),
-            or_dash(from(row)),
-            row.old.to_string(),
-            or_dash(row.new.map(|new| new.to_string()).unwrap_or_default()),
-            remark(row),
-        ]
-    }));
-    let mut widths = [0; HEAD.len()];
-    for line in &lines {
-        for (width, cell) in widths.iter_mut().zip(line) {
-            *width = cell.chars().count().max(*width);
-        }
-    }
-    let mut out = String::new();
-    for line in &lines {
-        let cells = line.iter().zip(widths).zip(HEAD);
-        let cells: Vec<String> = cells
-            .map(|((cell, width), head)| match head {
-                "INSN" | "OLD" | "NEW" => format!("{cell:>width$}"),
-                "RESULT" => cell.clone(),
-                _ => format!("{cell:<width$}"),
-            })
-            .collect();
-        out.push_str(cells.join("  ").trim_end());
-        out.push('\n');
-    }
-    out
-}
-
 /// The form that `core-btf check --help` documents.
-fn json(object: &Path, rows: &[Row], from: impl Fn(&Row) -> String) -> String {
-    let rows = rows.iter().map(|row| {
+fn json(object: &Path, explanation: &Explanation) -> String {
+    let rows = explanation.rows().iter().map(|row| {
         let mut out = Object::default();
         out.text("program", &row.function);
         out.text("section", &row.section);
@@ -171,16 +89,16 @@ fn json(object: &Path, rows: &[Row], from: impl Fn(&Row) -> String) -> String {
             Some(target) => out.text("target", target),
             None => out.null("target"),
         }
-        match from(row) {
-            from if from.is_empty() => out.null("from"),
-            from => out.text("from", &from),
+        match explanation.from(row) {
+            "" => out.null("from"),
+            from => out.text("from", from),
         }
         out.number("old", row.old);
         match row.new {
             Some(new) => out.number("new", new),
             None => out.null("new"),
         }
-        let verdict = match verdict(row) {
+        let verdict = match row.verdict() {
             Verdict::Ok => "ok",
             Verdict::Guarded => "guarded",
             Verdict::Fails => "fails",
