@@ -47,6 +47,8 @@ pub mod error;
 mod ext;
 #[cfg(feature = "dwarf")]
 pub mod glob;
+#[cfg(feature = "make")]
+mod keywords;
 pub mod layout;
 pub mod merge;
 pub mod model;

@@ -6,65 +6,16 @@ use std::collections::hash_map::Entry;
 use std::fmt::Write as _;
 
 use super::Header;
+use crate::keywords;
 use crate::model::{Kind, TypeId};
 use crate::read::{Btf, TypeRef};
-
-/// Words of C11 and of clang's GNU dialect that can't be names, sorted.
-const KEYWORDS: [&str; 46] = [
-    "_Alignas",
-    "_Alignof",
-    "_Atomic",
-    "_Bool",
-    "_Complex",
-    "_Generic",
-    "_Imaginary",
-    "_Noreturn",
-    "_Static_assert",
-    "_Thread_local",
-    "asm",
-    "auto",
-    "break",
-    "case",
-    "char",
-    "const",
-    "continue",
-    "default",
-    "do",
-    "double",
-    "else",
-    "enum",
-    "extern",
-    "float",
-    "for",
-    "goto",
-    "if",
-    "inline",
-    "int",
-    "long",
-    "register",
-    "restrict",
-    "return",
-    "short",
-    "signed",
-    "sizeof",
-    "static",
-    "struct",
-    "switch",
-    "typedef",
-    "typeof",
-    "union",
-    "unsigned",
-    "void",
-    "volatile",
-    "while",
-];
 
 /// The name as a C identifier: runs of other bytes become one `_`, keywords get a `_` at the end.
 pub(super) fn identifier(name: &[u8]) -> Cow<'_, str> {
     let is_word = |b: &u8| b.is_ascii_alphanumeric() || *b == b'_';
     let is_clean = name.iter().all(is_word) && !name.first().is_some_and(u8::is_ascii_digit);
     if let (true, Ok(name)) = (is_clean, std::str::from_utf8(name)) {
-        return if KEYWORDS.binary_search(&name).is_ok() {
+        return if keywords::is_keyword(name) {
             Cow::Owned(format!("{name}_"))
         } else {
             Cow::Borrowed(name)
