@@ -1,15 +1,17 @@
 //! The work on one object: what it is relocated against, and why it does not load.
 
 use std::borrow::Cow;
-use std::slice;
 use std::sync::Arc;
+use std::{iter, slice};
 
+use core_btf::Btf;
 use core_btf::merge::targeted;
 use core_btf::object::BpfObject;
 use core_btf::relo::{Explanation, Names, Row, Sources, kernel_roots, problems};
 use libbpf_rs::{ErrorKind, ObjectBuilder, OpenObject, ProgramAttachType, ProgramType};
 
 use crate::error::{Error, Result};
+use crate::kernel::Module;
 use crate::loader::Context;
 use crate::memfd::TargetBtf;
 use crate::privilege::Missing;
@@ -82,7 +84,7 @@ impl Job {
         let Some(target) = &self.target else {
             return Ok(());
         };
-        let missing = self.with_sources(object, |parsed, sources| {
+        let missing = self.with_sources(object, |parsed, sources, _| {
             let rows = problems(parsed, sources).map_err(Error::Object)?;
             let (refused, passed) = rows
                 .into_iter()
@@ -108,21 +110,23 @@ impl Job {
         if self.target.is_none() {
             return Ok(Explanation::default());
         }
-        self.with_sources(object, |parsed, sources| {
+        self.with_sources(object, |parsed, sources, modules| {
+            let vmlinux = iter::once("vmlinux".to_owned());
+            let modules = modules.iter().map(|module| module.name().to_owned());
             let names = Names {
                 app: vec![self.context.app.origin().to_owned(); sources.app.len()],
-                kernel: sources.kernel.iter().map(|_| "vmlinux".into()).collect(),
+                kernel: vmlinux.chain(modules).collect(),
             };
             Explanation::new(parsed, sources, names).map_err(Error::Object)
         })
     }
 
-    /// Does `work` with the relocations of those programs of `object` that are to be loaded, and
-    /// all that they are looked up in.
+    /// Does `work` with the relocations of those programs of `object` that are to be loaded, all
+    /// that they are looked up in, and the modules among that.
     fn with_sources<T>(
         &self,
         object: &OpenObject,
-        work: impl FnOnce(&BpfObject<'_>, &Sources<'_, '_>) -> Result<T>,
+        work: impl FnOnce(&BpfObject<'_>, &Sources<'_, '_>, &[Module]) -> Result<T>,
     ) -> Result<T> {
         let left_out: Vec<_> = object
             .progs()
@@ -132,17 +136,22 @@ impl Job {
         let mut parsed = BpfObject::parse(&self.object).map_err(Error::Object)?;
         parsed.retain_functions(|function| !left_out.iter().any(|name| *name == function.name));
         let app: Vec<_> = self.context.app.blobs().collect();
-        let kernel = if parsed.needs().kernel {
-            let kernel = self.context.kernel.get();
-            Some(kernel.map_err(|error| without_kernel(error, &parsed))?)
+        let kernel = &self.context.kernel;
+        let vmlinux = if parsed.needs().kernel {
+            let vmlinux = kernel.vmlinux();
+            Some(vmlinux.map_err(|error| without_kernel(error, &parsed))?)
         } else {
             None
         };
+        let modules = vmlinux
+            .as_deref()
+            .map_or_else(Vec::new, |vmlinux| kernel.modules(&parsed, vmlinux));
+        let kernel = blobs(vmlinux.as_deref(), &modules).map_err(Error::Object)?;
         let sources = Sources {
             app: &app,
-            kernel: kernel.as_deref().map_or(&[], slice::from_ref),
+            kernel: &kernel,
         };
-        work(&parsed, &sources)
+        work(&parsed, &sources, &modules)
     }
 
     /// Why there is nothing to relocate against, with the relocations that are in the way.
@@ -231,6 +240,21 @@ fn without_kernel(mut error: Error, object: &BpfObject<'_>) -> Error {
         *rows = kernel_roots(object).unwrap_or_default();
     }
     error
+}
+
+/// vmlinux and the modules that go on from it, in the order of [`Sources::kernel`].
+fn blobs<'a>(
+    vmlinux: Option<&'a Btf<'a>>,
+    modules: &'a [Module],
+) -> core_btf::Result<Cow<'a, [Btf<'a>]>> {
+    let Some(vmlinux) = vmlinux else {
+        return Ok(Cow::Borrowed(&[]));
+    };
+    if modules.is_empty() {
+        return Ok(Cow::Borrowed(slice::from_ref(vmlinux)));
+    }
+    let modules = modules.iter().map(|module| module.types(vmlinux));
+    iter::once(Ok(vmlinux.clone())).chain(modules).collect()
 }
 
 /// Makes uprobe programs attachable through multi-uprobe links where the kernel has them.

@@ -48,7 +48,8 @@ pub trait BpfObject {
 ///   `CAP_SYS_ADMIN` (see [`Uprobe`](crate::Uprobe)); libbpf's `attach_uprobe` does not attach
 ///   those.
 ///
-/// The kernel's types are opened only for an object that needs them.
+/// The kernel's types are opened only for an object that needs them, and those of its modules only
+/// for one that names a type which vmlinux does not have.
 #[derive(Clone, Debug)]
 pub struct Loader {
     context: Arc<Context>,
@@ -73,7 +74,11 @@ impl Loader {
 
     /// Takes the kernel's types from a BTF or ELF file, not from the running kernel. Of a
     /// directory, the file for the running kernel is taken (`RELEASE.btf`, or at its place in a
-    /// `BTFHub` archive); if it has none, the kernel's own types are.
+    /// `BTFHub` archive, or `RELEASE/vmlinux`); if it has none, the kernel's own types are.
+    ///
+    /// The types of kernel modules are then looked for in files as well: those beside a file of
+    /// the name `vmlinux`, as in a copy of `/sys/kernel/btf`, and for another `NAME.btf` those in
+    /// the directory `NAME`.
     #[must_use]
     pub fn kernel_btf(mut self, path: impl AsRef<Path>) -> Self {
         Arc::make_mut(&mut self.context).kernel = KernelTypes::named(path.as_ref());

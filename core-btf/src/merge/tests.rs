@@ -4,7 +4,7 @@ use crate::error::Error;
 use crate::model::{Kind, Type, TypeId};
 use crate::object::BpfObject;
 use crate::read::{Btf, Endian};
-use crate::relo::{Origin, Outcome, Sources, check};
+use crate::relo::{NotInVmlinux, Origin, Outcome, Sources, check};
 use crate::testing::{Types, object};
 use crate::write::BtfBuf;
 
@@ -259,6 +259,54 @@ fn untagged_roots_are_searched_in_order() {
     // Without a name: the struct inside `task`, and `task` as the type of `dev.t`, which is not
     // to be a second candidate.
     assert_eq!(structs, ["", "", "dev", "mine", "task"]);
+}
+
+/// Modules are opened for what vmlinux lacks only, and one that refers to what is not there, as one
+/// of another vmlinux does, is told from one that has nothing to offer.
+#[test]
+fn modules_are_searched_for_what_vmlinux_lacks() {
+    let (base, blob) = (vmlinux().blob(), module());
+    let base = Btf::parse(&base).unwrap();
+    let split = Btf::parse_split(&blob, &base).unwrap();
+    let lacking = |name, tagged| asks(&[(name, "t", FieldExists)], tagged);
+    for (name, tagged, empty) in [
+        ("task", false, true),
+        ("dev", false, false),
+        ("dev", true, true),
+        ("mine", false, false),
+    ] {
+        let bytes = lacking(name, tagged);
+        let object = BpfObject::parse(&bytes).unwrap();
+        let lacking = NotInVmlinux::find(&object, &base);
+        assert_eq!(lacking.is_empty(), empty, "{name}");
+        let found = lacking.has_candidate(&split).unwrap();
+        assert_eq!(found, name == "dev" && !tagged, "{name}");
+    }
+    // Split from a vmlinux of fewer types and names.
+    let mut other = Types::default();
+    other.int("int", 4);
+    let other = other.blob();
+    let other = Btf::parse(&other).unwrap();
+    let bytes = lacking("dev", false);
+    let object = BpfObject::parse(&bytes).unwrap();
+    for (at, damaged) in damaged_members(&blob) {
+        let split = Btf::parse_split(&damaged, &base).unwrap();
+        let lacking = NotInVmlinux::find(&object, &base);
+        assert!(lacking.has_candidate(&split).is_err(), "byte {at}");
+    }
+    let split = Btf::parse_split(&blob, &other).unwrap();
+    let lacking = NotInVmlinux::find(&object, &other);
+    assert!(!matches!(lacking.has_candidate(&split), Ok(true)));
+}
+
+/// The module with a high bit set in the type and in the name of the only member of `dev`.
+fn damaged_members(blob: &[u8]) -> impl Iterator<Item = (usize, Vec<u8>)> {
+    const MEMBER: usize = 24 + 12;
+    [MEMBER + 3, MEMBER + 7].into_iter().map(|at| {
+        let mut damaged = blob.to_vec();
+        damaged[at] |= 0x10;
+        (at, damaged)
+    })
 }
 
 /// Only what is looked at is kept; nothing is kept twice, and the same input gives the same bytes.

@@ -113,6 +113,15 @@ impl<'o> Roots<'o> {
         found
     }
 
+    /// The roots that are looked for in the kernel, and that `vmlinux` does not have.
+    pub(crate) fn not_in_vmlinux(object: &'o BpfObject<'_>, vmlinux: &Btf<'_>) -> Vec<Root<'o>> {
+        let mut found = Self::ask(object);
+        found.all.retain(|root| !root.app);
+        found.scan(vmlinux, Origin::Kernel, |_| true);
+        found.all.retain(|root| root.candidates.is_empty());
+        found.all
+    }
+
     /// The candidates of a relocation's root; `None` where no search takes place.
     pub(crate) fn of(&self, relocation: usize) -> Option<&Root<'o>> {
         self.all.get(self.index_of(relocation)?)

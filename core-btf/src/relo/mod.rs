@@ -5,6 +5,7 @@
 //! | `name` | `bpf_core_essential_name_len` |
 //! | `spec` | `bpf_core_parse_spec`: access strings |
 //! | `candidates` | `bpf_core_find_cands`, by provenance |
+//! | `module` | `load_module_btfs`: which modules of the kernel are needed |
 //! | `search` | `bpf_core_add_cands`: the scan of a blob |
 //! | `matching` | `bpf_core_spec_match`, `bpf_core_match_member`, `bpf_core_fields_are_compat` |
 //! | `types` | `bpf_core_types_are_compat`, `bpf_core_types_match` |
@@ -28,6 +29,7 @@ pub(crate) mod evaluate;
 mod explanation;
 mod flow;
 pub(crate) mod matching;
+mod module;
 pub(crate) mod name;
 mod near;
 mod outcome;
@@ -44,5 +46,6 @@ mod tests;
 pub use candidates::{Origin, Sources};
 pub use check::{check, kernel_roots, problems};
 pub use explanation::{Explanation, Names};
+pub use module::NotInVmlinux;
 pub use name::essential_name;
 pub use outcome::{Outcome, Row, Verdict};
