@@ -92,12 +92,19 @@ pub enum Error {
     /// One name is asked for from the application and from the kernel.
     #[error(
         "`{name}` is asked for as a type of the application and as one of the kernel in one BPF \
-         object; rename the application's (a Rust type with `name = \"...\"`)"
+         object; rename the application's (a Rust type with `name = \"...\"`, all types of a binary \
+         with a prefix)"
     )]
     NameClash {
         /// The name, with its keyword.
         name: String,
     },
+    /// A text that cannot stand before the names of types.
+    #[error(
+        "`{0}` is no prefix for the names of types: it takes a letter first, then letters, digits \
+         and underscores, never three of them in a row or two at the end"
+    )]
+    Prefix(String),
     /// Blobs that one merged blob cannot describe.
     #[error("BTF of different {0} cannot be merged")]
     Mixed(&'static str),

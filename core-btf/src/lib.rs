@@ -13,6 +13,7 @@
 //! | [`relo`] | every CO-RE relocation decided as libbpf would decide it, and checked |
 //! | [`merge`] | full merge, and the minimal merge for one object |
 //! | [`model`] | the types themselves, one Rust type per BTF kind |
+//! | [`prefix`] | names that tell the types of two binaries apart |
 //! | [`layout`] | what the program says of its own roots, and the proof that embedded BTF agrees |
 //!
 //! The feature `make` adds what makes BTF and headers, which a program that only loads BPF objects
@@ -53,6 +54,7 @@ pub mod layout;
 pub mod merge;
 pub mod model;
 pub mod object;
+pub mod prefix;
 pub mod read;
 pub mod relo;
 #[cfg(feature = "make")]

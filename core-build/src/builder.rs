@@ -14,7 +14,7 @@ use crate::header::{self, app_btf};
 use crate::origin::{self, Origin};
 use crate::out::Out;
 use crate::rust::{self, Configuration};
-use crate::types_from;
+use crate::types_from::TypesFrom;
 use crate::vmlinux::Vmlinux;
 
 /// Compiles the C and BPF parts of a crate, and prepares what `core_runtime::embed!()` embeds.
@@ -27,7 +27,7 @@ use crate::vmlinux::Vmlinux;
 pub struct Builder {
     c: Vec<cc::Build>,
     bpf: Vec<(PathBuf, bpf::Origin)>,
-    types_from: Vec<PathBuf>,
+    types_from: Vec<TypesFrom>,
     types: Vec<String>,
     vmlinux: Option<Vmlinux>,
     args: Vec<OsString>,
@@ -72,15 +72,39 @@ impl Builder {
     ///   of its debug information.
     /// - A file with BTF.
     ///
-    /// Types of one name from two origins have to be declared alike.
+    /// May be called several times, for an application and its libraries. Types of one name from
+    /// two origins have to be declared alike, or one origin gets a
+    /// [prefix](Builder::prefixed_types_from).
     pub fn types_from(mut self, path: impl Into<PathBuf>) -> Self {
-        self.types_from.push(path.into());
+        self.types_from.push(TypesFrom {
+            path: path.into(),
+            prefix: None,
+        });
+        self
+    }
+
+    /// As [`Builder::types_from`], with `prefix` before the name of each struct, union, enum,
+    /// enumerator and typedef: with `"ssl_"`, the library's `struct context` is `struct
+    /// ssl_context` in the header. The loader gets the traced binary's types with the same prefix
+    /// (`TypeInfo::with_prefix`).
+    ///
+    /// It tells apart what has one name in two binaries, or in a binary and the kernel: CO-RE finds
+    /// types by name. Names that begin with two underscores stay as they are.
+    pub fn prefixed_types_from(
+        mut self,
+        prefix: impl Into<String>,
+        path: impl Into<PathBuf>,
+    ) -> Self {
+        self.types_from.push(TypesFrom {
+            path: path.into(),
+            prefix: Some(prefix.into()),
+        });
         self
     }
 
     /// Limits header and BTF to these types of the C parts and of [`Builder::types_from`], and to
-    /// what they need. Names are those of structs, unions, enums and typedefs, without the
-    /// keyword. All named types are taken otherwise.
+    /// what they need. Names are those of structs, unions, enums and typedefs, with their prefix and
+    /// without the keyword. All named types are taken otherwise.
     pub fn types<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
         self.types.extend(names.into_iter().map(Into::into));
         self
@@ -142,8 +166,8 @@ impl Builder {
         };
         let mut others = Vec::new();
         if linux {
-            for path in &self.types_from {
-                others.extend(types_from::read_types(path, &cargo, &mut inputs)?);
+            for from in &self.types_from {
+                others.extend(from.read(&cargo, &mut inputs)?);
             }
         }
         self.narrow(&mut own, &mut others)?;

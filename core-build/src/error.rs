@@ -123,8 +123,9 @@ pub enum Error {
     },
     /// Types of one name from two origins, of which the header can have one.
     #[error(
-        "{first} and {second} have different types `{name}`: leave one out by naming the types \
-         that you need with `Builder::types`, or give a Rust type another name with \
+        "{first} and {second} have different types `{name}`: give the types of one of them a \
+         prefix with `Builder::prefixed_types_from`, leave one out by naming the types that you \
+         need with `Builder::types`, or give a Rust type another name with \
          `#[bpf_traceable(name = \"...\")]`"
     )]
     SameType {

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use cargo_metadata::{Metadata, MetadataCommand, TargetKind};
 use core_btf::dwarf::{Options, extract};
 use core_btf::elf::section;
+use core_btf::prefix::Prefix;
 use core_btf::{Btf, BtfBuf};
 
 use crate::cargo::{self, Cargo, Inputs};
@@ -26,8 +27,31 @@ const TARGETS: [TargetKind; 6] = [
     TargetKind::Bin,
 ];
 
+/// A crate or file to take types from.
+#[derive(Debug)]
+pub(crate) struct TypesFrom {
+    pub(crate) path: PathBuf,
+    /// What the header has before the names of its types.
+    pub(crate) prefix: Option<String>,
+}
+
+impl TypesFrom {
+    /// The types with their prefix.
+    pub(crate) fn read(&self, cargo: &Cargo, inputs: &mut Inputs) -> Result<Vec<Origin>> {
+        let mut origins = read_types(&self.path, cargo, inputs)?;
+        if let Some(prefix) = &self.prefix {
+            let renamed = Prefix::new(prefix).and_then(|prefix| {
+                let mut all = origins.iter_mut();
+                all.try_for_each(|origin| origin.types.add_prefix(&prefix))
+            });
+            renamed.map_err(|source| cannot_read(&self.path, source))?;
+        }
+        Ok(origins)
+    }
+}
+
 /// The types that `path` has: of a crate, those that it declares for BPF, by target; of a file, all.
-pub(crate) fn read_types(path: &Path, cargo: &Cargo, inputs: &mut Inputs) -> Result<Vec<Origin>> {
+fn read_types(path: &Path, cargo: &Cargo, inputs: &mut Inputs) -> Result<Vec<Origin>> {
     if path.is_dir() {
         return of_crate(path, cargo, inputs);
     }

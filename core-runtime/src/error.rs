@@ -7,6 +7,7 @@ use std::{fmt, io};
 use core_btf::relo::Row;
 
 use crate::privilege::Missing;
+use crate::same_name::SameName;
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -109,6 +110,17 @@ pub enum Error {
         origin: String,
         /// Each offending access: program, source line, type and member, and what is wrong.
         rows: Vec<Row>,
+    },
+    /// Two of the loader's binaries have types of one name, and a program reads one of them.
+    #[error("{0}")]
+    SameName(Box<SameName>),
+    /// A text that cannot stand before the names of types.
+    #[error("the types of {origin} cannot have a prefix")]
+    Prefix {
+        /// What the types are of.
+        origin: String,
+        /// Why not.
+        source: core_btf::Error,
     },
     /// A program needs types or members that do not exist where it is to run.
     #[error(

@@ -7,7 +7,9 @@ use std::{iter, slice};
 use core_btf::Btf;
 use core_btf::merge::targeted;
 use core_btf::object::BpfObject;
-use core_btf::relo::{Explanation, Names, Row, Sources, kernel_roots, problems};
+use core_btf::relo::{
+    Disagreement, Explanation, Names, Outcome, Row, Sources, disagreements, kernel_roots, problems,
+};
 use libbpf_rs::{ErrorKind, ObjectBuilder, OpenObject, ProgramAttachType, ProgramType};
 
 use crate::error::{Error, Result};
@@ -15,6 +17,8 @@ use crate::kernel::Module;
 use crate::loader::Context;
 use crate::memfd::TargetBtf;
 use crate::privilege::Missing;
+use crate::same_name::SameName;
+use crate::type_info::TypeInfo;
 use crate::{log, uprobe};
 
 /// Sections whose programs libbpf would attach as perf events only, and cannot attach on its own,
@@ -85,6 +89,9 @@ impl Job {
             return Ok(());
         };
         let missing = self.with_sources(object, |parsed, sources, _| {
+            if let Some(clash) = self.disagreements(parsed, sources)?.into_iter().next() {
+                return Err(self.same_name(clash));
+            }
             let rows = problems(parsed, sources).map_err(Error::Object)?;
             let (refused, passed) = rows
                 .into_iter()
@@ -113,11 +120,23 @@ impl Job {
         self.with_sources(object, |parsed, sources, modules| {
             let vmlinux = iter::once("vmlinux".to_owned());
             let modules = modules.iter().map(|module| module.name().to_owned());
+            let binaries = self
+                .binaries()
+                .into_iter()
+                .map(|n| self.binary(n).to_owned());
             let names = Names {
-                app: vec![self.context.app.origin().to_owned(); sources.app.len()],
+                app: binaries.collect(),
                 kernel: vmlinux.chain(modules).collect(),
             };
-            Explanation::new(parsed, sources, names).map_err(Error::Object)
+            let explained = Explanation::new(parsed, sources, names);
+            let mut explained = explained.map_err(Error::Object)?;
+            for clash in self.disagreements(parsed, sources)? {
+                let [_, (number, other)] = &clash.answers;
+                let other = other.as_deref().unwrap_or("missing");
+                let other = format!("{other} in {}", self.binary(*number));
+                explained.set_outcome(clash.relocation, Outcome::Ambiguous { other });
+            }
+            Ok(explained)
         })
     }
 
@@ -135,7 +154,7 @@ impl Job {
             .collect();
         let mut parsed = BpfObject::parse(&self.object).map_err(Error::Object)?;
         parsed.retain_functions(|function| !left_out.iter().any(|name| *name == function.name));
-        let app: Vec<_> = self.context.app.blobs().collect();
+        let app: Vec<_> = self.context.app.iter().flat_map(TypeInfo::blobs).collect();
         let kernel = &self.context.kernel;
         let vmlinux = if parsed.needs().kernel {
             let vmlinux = kernel.vmlinux();
@@ -152,6 +171,46 @@ impl Job {
             kernel: &kernel,
         };
         work(&parsed, &sources, &modules)
+    }
+
+    /// For each blob of the application's, the number of the binary that it is of.
+    fn binaries(&self) -> Vec<usize> {
+        let binaries = self.context.app.iter().enumerate();
+        binaries
+            .flat_map(|(number, types)| types.blobs().map(move |_| number))
+            .collect()
+    }
+
+    fn binary(&self, number: usize) -> &str {
+        self.context.app.get(number).map_or("", TypeInfo::origin)
+    }
+
+    /// Names that mean different types in two binaries.
+    fn disagreements(
+        &self,
+        object: &BpfObject<'_>,
+        sources: &Sources<'_, '_>,
+    ) -> Result<Vec<Disagreement>> {
+        if self.context.app.len() < 2 {
+            return Ok(Vec::new());
+        }
+        disagreements(object, sources, &self.binaries()).map_err(Error::Object)
+    }
+
+    fn same_name(&self, clash: Disagreement) -> Error {
+        let [first, second] = clash
+            .answers
+            .map(|(number, answer)| (self.binary(number).to_owned(), answer));
+        Error::SameName(Box::new(SameName {
+            name: clash.name,
+            place: match clash.source {
+                Some((file, line)) => format!("{file}:{line}: {}", clash.function),
+                None => clash.function,
+            },
+            local: clash.local,
+            first,
+            second,
+        }))
     }
 
     /// Why there is nothing to relocate against, with the relocations that are in the way.
@@ -178,9 +237,12 @@ impl Job {
     }
 
     fn origin(&self) -> String {
-        match self.context.app.origin() {
-            "" => "the application, of which none are given,".into(),
-            origin => origin.into(),
+        let origins = self.context.app.iter().map(TypeInfo::origin);
+        let origins: Vec<_> = origins.filter(|origin| !origin.is_empty()).collect();
+        match origins.split_last() {
+            None => "the application, of which none are given,".into(),
+            Some((last, [])) => (*last).into(),
+            Some((last, rest)) => format!("{} and {last}", rest.join(", ")),
         }
     }
 

@@ -58,7 +58,8 @@ pub struct Loader {
 /// What all objects of a loader share.
 #[derive(Clone, Debug)]
 pub(crate) struct Context {
-    pub(crate) app: TypeInfo,
+    /// The application's, and its libraries'.
+    pub(crate) app: Vec<TypeInfo>,
     pub(crate) kernel: KernelTypes,
 }
 
@@ -68,8 +69,32 @@ impl Loader {
     pub fn new(app: TypeInfo) -> Self {
         let kernel = KernelTypes::default();
         Self {
-            context: Arc::new(Context { app, kernel }),
+            context: Arc::new(Context {
+                app: vec![app],
+                kernel,
+            }),
         }
+    }
+
+    /// Adds the types of another binary that the programs read, such as a library that the
+    /// application uses.
+    ///
+    /// ```no_run
+    /// # use core_runtime::{Loader, TypeInfo};
+    /// # fn main() -> core_runtime::Result<()> {
+    /// let loader = Loader::new(TypeInfo::from_file("/usr/sbin/nginx")?)
+    ///     .and(TypeInfo::from_file("/usr/lib/libssl.so.3")?.with_prefix("ssl_")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A type is looked up by its name in all of them. Two binaries may have types of one name as
+    /// long as each says the same of what the programs ask for; where they do not, loading fails
+    /// with [`Error::SameName`], and a [prefix](TypeInfo::with_prefix) tells them apart.
+    #[must_use]
+    pub fn and(mut self, types: TypeInfo) -> Self {
+        Arc::make_mut(&mut self.context).app.push(types);
+        self
     }
 
     /// Takes the kernel's types from a BTF or ELF file, not from the running kernel. Of a
@@ -187,7 +212,8 @@ impl<'obj, S: OpenSkel<'obj>> Opened<S> {
     /// [`Error::Relocation`] and [`Error::Merge`] when a program would read wrong data,
     /// [`Error::Unsatisfied`] when it needs what is not there, [`Error::NoKernelTypes`] when the
     /// kernel's types are needed and not there: these four have the [`Row`](crate::Row)s of the
-    /// relocations that they are about. [`Error::Privilege`], [`Error::Rejected`] and
+    /// relocations that they are about. [`Error::SameName`] when it may mean the types of either of
+    /// two binaries. [`Error::Privilege`], [`Error::Rejected`] and
     /// [`Error::Libbpf`] when the kernel refuses for other reasons.
     pub fn load(mut self) -> Result<S::Output> {
         self.job.relocate(self.skeleton.open_object_mut())?;

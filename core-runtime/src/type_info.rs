@@ -8,7 +8,8 @@ use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use core_btf::{Btf, layout};
+use core_btf::prefix::Prefix;
+use core_btf::{Btf, BtfBuf, layout};
 
 use crate::elf::Elf;
 use crate::error::{Error, Result};
@@ -135,6 +136,34 @@ impl TypeInfo {
     /// [`Error::MalformedBtf`].
     pub fn from_bytes(bytes: impl Into<Cow<'static, [u8]>>) -> Result<Self> {
         Self::new("the given bytes".into(), 0, bytes.into())
+    }
+
+    /// The same types, with `prefix` before the name of each struct, union, enum, enumerator and
+    /// typedef: `struct context` becomes `struct ssl_context`. A BPF program, compiled against a
+    /// header with that prefix (`core_build::Builder::prefixed_types_from`), thus says which
+    /// binary's types it means. [`Prefix`](core_btf::prefix::Prefix) has the rules; names that
+    /// begin with two underscores stay as they are.
+    ///
+    /// # Errors
+    /// [`Error::Prefix`].
+    pub fn with_prefix(self, prefix: &str) -> Result<Self> {
+        let renamed = Prefix::new(prefix).and_then(|prefix| {
+            let mut all = Vec::new();
+            for blob in self.blobs() {
+                let mut types = BtfBuf::from_btf(&blob)?;
+                types.add_prefix(&prefix)?;
+                all.extend(types.encode(blob.endian())?);
+            }
+            Ok(all)
+        });
+        match renamed {
+            Ok(bytes) if bytes.is_empty() => Ok(self),
+            Ok(bytes) => Self::new(self.origin, 0, bytes.into()),
+            Err(source) => Err(Error::Prefix {
+                origin: self.origin,
+                source,
+            }),
+        }
     }
 
     /// No types at all, for objects that read only the kernel's.

@@ -209,6 +209,34 @@ mod root {
         }
     }
 
+    /// Rust's enums, text and tags have the prefix in the header and in the target alike.
+    #[test]
+    fn a_rust_application_is_traced_with_prefixed_types() {
+        let scratch = tracer(
+            "traces_prefixed",
+            ".prefixed_types_from(\"server_\", \"../server\")",
+        );
+        let program = server(&scratch, &[], "server-1");
+        let changed = server(&scratch, &["--features=trace"], "server-2");
+        let trace = TRACE
+            .replace("SPAN", "")
+            .replace("struct Request", "struct server_Request")
+            .replace("State, Busy", "server_State, Busy");
+        scratch.file("src/bpf/trace.bpf.c", &trace);
+        let types = "TypeInfo::of_process(server.id())?";
+        let prefixed = format!("{types}.with_prefix(\"server_\")?");
+        edit(&scratch.path().join("src/main.rs"), types, &prefixed);
+        let mut from = "../server";
+        for next in ["../server", "server-1"] {
+            edit(&scratch.path().join("build.rs"), from, next);
+            from = next;
+            for program in [&program, &changed] {
+                let seen = output_of(scratch.cargo("run").arg("--").arg(program));
+                assert_eq!(seen, "11 1 40 /index.html\n", "{from} {program:?}");
+            }
+        }
+    }
+
     /// What some builds of the application have only is asked for, and read where it is.
     #[test]
     fn fields_of_features_are_declared_and_may_be_missing() {
@@ -254,7 +282,8 @@ fn two_types_of_one_name_are_an_error_that_names_both_origins() {
         ".c(cc::Build::new().file(\"src/part.c\")).types_from(\"../server\")",
     );
     scratch.file("src/part.c", "struct Request { int a; } request;\n");
-    let advice = "leave one out by naming the types that you need with `Builder::types`, or give \
+    let advice = "give the types of one of them a prefix with `Builder::prefixed_types_from`, \
+                  leave one out by naming the types that you need with `Builder::types`, or give \
                   a Rust type another name with `#[bpf_traceable(name = \"...\")]`";
     assert_eq!(
         error_in(&scratch.build_error()),

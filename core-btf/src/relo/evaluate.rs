@@ -181,7 +181,7 @@ pub(crate) fn evaluate<'o, 't>(
     Ok(out)
 }
 
-fn decide<'t>(
+pub(crate) fn decide<'t>(
     object: &BpfObject<'_>,
     local: &Spec<'_>,
     candidates: &mut Vec<Candidate>,

@@ -7,7 +7,7 @@ use crate::merge::conflict;
 use crate::object::BpfObject;
 use crate::relo::candidates::{Origin, Sources};
 use crate::relo::check::check;
-use crate::relo::outcome::{Row, Verdict};
+use crate::relo::outcome::{Outcome, Row, Verdict};
 
 /// What people call the blobs of [`Sources`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,6 +59,13 @@ impl Explanation {
     #[must_use]
     pub fn rows(&self) -> &[Row] {
         &self.rows
+    }
+
+    /// Says something else of a relocation, given by its place among the rows.
+    pub fn set_outcome(&mut self, row: usize, outcome: Outcome) {
+        if let Some(row) = self.rows.get_mut(row) {
+            row.outcome = outcome;
+        }
     }
 
     /// Where the target of a row is from: the application's file, `vmlinux` or a module; empty for

@@ -16,6 +16,7 @@
 //! | `flow` | what a function does with an offset, from its instructions |
 //! | `access` | the rules by which an access is right, or refused |
 //! | `near` | names that may have been meant |
+//! | `agreement` | [`disagreements`]: names by which several binaries mean different types |
 //! | `check` | [`check`]: a [`Row`] for each relocation; [`problems`]: those that matter to a load |
 //! | `explanation` | [`Explanation`]: the rows as a table, with the names of what they come from |
 //!
@@ -23,6 +24,7 @@
 //! in an error or in a relocation that fails, never in a panic.
 
 mod access;
+mod agreement;
 pub(crate) mod candidates;
 mod check;
 pub(crate) mod evaluate;
@@ -43,6 +45,7 @@ pub(crate) mod value;
 #[cfg(test)]
 mod tests;
 
+pub use agreement::{Disagreement, disagreements};
 pub use candidates::{Origin, Sources};
 pub use check::{check, kernel_roots, problems};
 pub use explanation::{Explanation, Names};

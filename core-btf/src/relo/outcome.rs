@@ -201,7 +201,8 @@ impl fmt::Display for Outcome {
             }
             Self::Ambiguous { other } => write!(f, "ambiguous: also {other}"),
             Self::NameClash => f.write_str(
-                "is asked for from the application and from the kernel; rename the application's",
+                "is asked for from the application and from the kernel; rename the application's, \
+                 or give its binary's types a prefix",
             ),
             Self::SizeDiffers { local, target } => write!(
                 f,
