@@ -283,6 +283,11 @@ impl<'a> Btf<'a> {
         self.endian
     }
 
+    /// Bytes of types and names, those of the base too.
+    pub(crate) fn bytes_len(&self) -> usize {
+        self.types.len() + self.strings.own.len() + self.base.map_or(0, Btf::bytes_len)
+    }
+
     /// Number of types, without `void`: ids run from 1 to this number, those of a split blob from
     /// the base's last.
     #[must_use]

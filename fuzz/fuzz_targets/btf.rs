@@ -2,9 +2,10 @@
 #![no_main]
 
 use core_btf::{Btf, BtfBuf};
+use core_btf_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(|data: &[u8]| bounded(data, 16 << 10, || {
     let Ok(btf) = Btf::parse(data) else {
         return;
     };
@@ -24,4 +25,4 @@ fuzz_target!(|data: &[u8]| {
         let again = BtfBuf::from_btf(&again).expect("own output");
         assert_eq!(again.encode(btf.endian()), Ok(encoded));
     }
-});
+}));

@@ -3,9 +3,10 @@
 
 use core_btf::Btf;
 use core_btf::c::Header;
+use core_btf_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(|data: &[u8]| bounded(data, 256 << 10, || {
     if let Ok(btf) = Btf::parse(data) {
         let _ = Header::new(&btf)
             .functions(true)
@@ -13,4 +14,4 @@ fuzz_target!(|data: &[u8]| {
             .tag("t")
             .print();
     }
-});
+}));

@@ -3,9 +3,10 @@
 
 use core_btf::dedup::dedup;
 use core_btf::{Btf, BtfBuf};
+use core_btf_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(|data: &[u8]| bounded(data, 16 << 10, || {
     let Ok(types) = Btf::parse(data).and_then(|btf| BtfBuf::from_btf(&btf)) else {
         return;
     };
@@ -15,4 +16,4 @@ fuzz_target!(|data: &[u8]| {
         let again = dedup(once.clone()).expect("what was deduplicated once");
         assert_eq!(again.len(), once.len());
     }
-});
+}));

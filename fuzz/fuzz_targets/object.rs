@@ -2,9 +2,10 @@
 #![no_main]
 
 use core_btf::BpfObject;
+use core_btf_fuzz::bounded;
 use libfuzzer_sys::fuzz_target;
 
-fuzz_target!(|data: &[u8]| {
+fuzz_target!(|data: &[u8]| bounded(data, 16 << 10, || {
     let Ok(object) = BpfObject::parse(data) else {
         return;
     };
@@ -15,4 +16,4 @@ fuzz_target!(|data: &[u8]| {
         );
     }
     let _ = object.needs();
-});
+}));

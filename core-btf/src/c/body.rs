@@ -176,7 +176,7 @@ impl<'a> Printer<'_, '_, 'a> {
                 member.offset_bits += u32::from(offset);
                 member.bitfield_bits = bits;
             }
-            if member.name.is_anonymous()
+            if self.btf.name_bytes(member.name).is_empty()
                 && (member.bitfield_bits != 0
                     || !self.btf.resolve(member.ty)?.kind().is_composite())
             {

@@ -82,7 +82,7 @@ impl Printer<'_, '_, '_> {
                     }
                     return Ok(());
                 }
-                Kind::Struct | Kind::Union if at.name_offset().is_anonymous() => {
+                Kind::Struct | Kind::Union if at.name_bytes().is_empty() => {
                     self.out.push_str(match at.kind() {
                         Kind::Union => "union ",
                         _ => "struct ",
@@ -91,7 +91,7 @@ impl Printer<'_, '_, '_> {
                     self.base("", &qualifiers, &declared);
                     return Ok(());
                 }
-                Kind::Enum | Kind::Enum64 if at.name_offset().is_anonymous() => {
+                Kind::Enum | Kind::Enum64 if at.name_bytes().is_empty() => {
                     if at.vlen() == 0 {
                         self.base("unsigned int", &qualifiers, &declared);
                     } else {
@@ -142,7 +142,9 @@ impl Printer<'_, '_, '_> {
     fn parameter(&mut self, ty: TypeId, depth: usize) -> Result<String> {
         let before = self.out.len();
         self.declarator(ty, String::new(), depth)?;
-        Ok(self.out.split_off(before))
+        let text = self.out.split_off(before);
+        self.count_param(ty, text.len())?;
+        Ok(text)
     }
 
     /// Whether this is an array of structs of which the definition is not finished.
@@ -160,7 +162,7 @@ impl Printer<'_, '_, '_> {
                 }
                 Kind::Typedef if self.is_expanded(&ty) || is_array => self.btf.get(ty.target())?,
                 kind => {
-                    let is_named = !ty.name_offset().is_anonymous();
+                    let is_named = !ty.name_bytes().is_empty();
                     return Ok(is_array
                         && (kind == Kind::Fwd
                             || kind.is_composite() && is_named && !self.is_complete(ty.id())));

@@ -9,9 +9,10 @@ use crate::model::{Kind, TypeId};
 use crate::read::{Btf, TypeRef};
 use crate::relo::essential_name;
 
-/// Most bytes of C. Anonymous types are printed at each use, so a small malformed blob could ask
-/// for any amount.
-const MAX_BYTES: usize = 64 << 20;
+/// Most bytes of C for each byte of BTF, and besides. Anonymous types are printed at each use, so a
+/// small malformed blob could ask for any amount.
+const MAX_PER_BYTE: usize = 24;
+const MAX_BESIDES: usize = 64 << 10;
 /// Deepest nesting of anonymous types and of pointers, arrays and functions in one declaration.
 pub(super) const MAX_DEPTH: usize = 100;
 
@@ -34,6 +35,10 @@ pub(super) struct Printer<'h, 'b, 'a> {
     pub(super) aligns: Vec<u32>,
     annotations: Vec<Annotation>,
     pub(super) out: String,
+    /// Most bytes of `out`.
+    max_bytes: usize,
+    /// Bytes of parameters so far, each counted at every level of nesting.
+    params_bytes: usize,
 }
 
 impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
@@ -57,6 +62,8 @@ impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
             aligns: vec![0; id_count(btf)],
             annotations,
             out: String::new(),
+            max_bytes: (btf.bytes_len().saturating_mul(MAX_PER_BYTE)).saturating_add(MAX_BESIDES),
+            params_bytes: 0,
         }
     }
 
@@ -72,10 +79,20 @@ impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
     /// Ends a line and checks that the output does not run away.
     pub(super) fn end_line(&mut self, ty: TypeId) -> Result<()> {
         self.out.push('\n');
-        if self.out.len() > MAX_BYTES {
+        self.check_bytes(ty, self.out.len())
+    }
+
+    /// Counts the text of a parameter, which ends no line, towards the limit.
+    pub(super) fn count_param(&mut self, ty: TypeId, bytes: usize) -> Result<()> {
+        self.params_bytes += bytes + 1;
+        self.check_bytes(ty, self.params_bytes)
+    }
+
+    fn check_bytes(&self, ty: TypeId, bytes: usize) -> Result<()> {
+        if bytes > self.max_bytes {
             return Err(Error::Type {
                 ty,
-                problem: "makes the header larger than 64 MiB",
+                problem: "makes the header larger than 64 KiB and 24 times the BTF",
             });
         }
         Ok(())
@@ -135,7 +152,7 @@ impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
                 problem: "is an enum of a size that no enum has",
             });
         }
-        let is_named = !ty.name_offset().is_anonymous();
+        let is_named = !ty.name_bytes().is_empty();
         if is_named {
             self.names.push_tag(ty, &mut self.out);
         } else {
@@ -211,7 +228,7 @@ impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
         self.end_line(ty.id())?;
         for member in ty.members() {
             let is_bitfield = member.bitfield_bits != 0 || self.is_legacy_bitfield(member.ty)?;
-            if is_bitfield || member.name.is_anonymous() {
+            if is_bitfield || self.btf.name_bytes(member.name).is_empty() {
                 continue;
             }
             let member_name = identifier(self.btf.name_bytes(member.name));
@@ -235,10 +252,9 @@ impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
         let inlined = self.inlined_enums();
         for ty in self.btf.iter() {
             let wanted = match ty.kind() {
-                Kind::Struct | Kind::Union | Kind::Typedef => !ty.name_offset().is_anonymous(),
+                Kind::Struct | Kind::Union | Kind::Typedef => !ty.name_bytes().is_empty(),
                 Kind::Enum | Kind::Enum64 => {
-                    !ty.name_offset().is_anonymous()
-                        || !inlined.get(ty.id().index()).is_some_and(|i| *i)
+                    !ty.name_bytes().is_empty() || !inlined.get(ty.id().index()).is_some_and(|i| *i)
                 }
                 Kind::Func | Kind::Var => self.header.functions,
                 _ => false,

@@ -144,22 +144,21 @@ impl<'b, 'a> Header<'b, 'a> {
             None => printer.emit_all()?,
             Some(roots) => printer.emit_roots(roots)?,
         }
-        let body = printer.finish();
+        let mut out = printer.finish();
 
-        let mut out = String::with_capacity(body.len() + 500);
-        out.push_str("/* Made from BTF by core-btf. */\n");
+        let mut start = String::from("/* Made from BTF by core-btf. */\n");
         if let Some(guard) = &self.guard {
-            out.extend(["#ifndef ", guard, "\n#define ", guard, "\n\n"]);
+            start.extend(["#ifndef ", guard, "\n#define ", guard, "\n\n"]);
         }
         if self.preserve_access_index {
-            out.push_str(
+            start.push_str(
                 "#ifndef BPF_NO_PRESERVE_ACCESS_INDEX\n\
                  #pragma clang attribute push (__attribute__((preserve_access_index)), \
                  apply_to = record)\n\
                  #endif\n\n",
             );
         }
-        out.push_str(&body);
+        out.insert_str(0, &start);
         if self.preserve_access_index {
             out.push_str(
                 "#ifndef BPF_NO_PRESERVE_ACCESS_INDEX\n\

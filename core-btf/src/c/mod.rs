@@ -38,7 +38,7 @@
 //! | names of parameters | left out |
 //!
 //! An error is left for: bitfields wider than their type, members outside their struct, types that
-//! contain themselves, nesting beyond 100 levels, and more than 64 MiB of C.
+//! contain themselves, nesting beyond 100 levels, and more C than 64 KiB and 24 times the BTF.
 //!
 //! # Names
 //! BTF may have several types of one name, C may not. The first one printed has the plain name, the

@@ -143,7 +143,7 @@ impl<'a> Printer<'_, '_, 'a> {
 
     /// Whatever a root may be, only what has a definition is printed.
     fn define_top(&mut self, ty: &TypeRef<'a>) -> Result<()> {
-        let is_named = !ty.name_offset().is_anonymous();
+        let is_named = !ty.name_bytes().is_empty();
         match ty.kind() {
             Kind::Struct | Kind::Union if !is_named => Ok(()),
             Kind::Typedef if self.is_expanded(ty) => Ok(()),
@@ -199,7 +199,7 @@ impl<'a> Printer<'_, '_, 'a> {
     fn follow(&mut self, dependency: Dependency, work: &mut Vec<Dependency>) -> Result<()> {
         let Dependency { id, need } = dependency;
         let ty = self.btf.get(id)?;
-        let is_named = !ty.name_offset().is_anonymous();
+        let is_named = !ty.name_bytes().is_empty();
         let on = |need| Dependency { id, need };
         let target = |id, need| Dependency { id, need };
         match ty.kind() {

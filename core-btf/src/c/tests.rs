@@ -1,5 +1,5 @@
 use super::*;
-use crate::model::{CompositeKind, IntEncoding, Param};
+use crate::model::{CompositeKind, IntEncoding, NameOffset, Param};
 use crate::object::{APP_MARK, APP_TAG};
 use crate::read::{Btf, Endian};
 use crate::testing::Types;
@@ -89,7 +89,7 @@ fn declarators_bind_as_in_c() {
     let to_matrix = t.push(Type::Ptr(matrix));
     let name = t.0.intern("ignored").unwrap();
     let ellipsis = Param {
-        name: crate::NameOffset::ANONYMOUS,
+        name: NameOffset::ANONYMOUS,
         ty: TypeId::VOID,
     };
     let function = t.push(Type::FuncProto {
@@ -475,6 +475,30 @@ fn what_c_lacks_is_stood_in_for() {
     );
 }
 
+/// A name may be empty without being the one at offset 0: an INT member of such a name was printed
+/// as if it were a struct, with as many members as a number of something else says. Found by fuzzing.
+#[test]
+fn an_empty_name_is_none_wherever_it_is_in_the_strings() {
+    let mut t = Types::default();
+    let int = t.int("int", 4);
+    t.structure("s", 8, &[("a", int, 0, 0), ("unnamed", int, 32, 0)]);
+    t.structure("unnamed", 4, &[("b", int, 0, 0)]);
+    let mut blob = t.0.encode(Endian::Little).unwrap();
+    let name = blob.windows(8).position(|bytes| bytes == b"unnamed\0");
+    blob[name.unwrap()] = 0;
+    let btf = Btf::parse(&blob).unwrap();
+    let header = Header::new(&btf).preserve_access_index(false).asserts(true);
+    assert_eq!(
+        lines(&header.print().unwrap()),
+        "struct s {\n\
+         \tint a;\n\
+         \tlong long : 32;\n\
+         };\n\
+         _Static_assert(sizeof(struct s) == 8, \"\");\n\
+         _Static_assert(__builtin_offsetof(struct s, a) == 0, \"\");\n"
+    );
+}
+
 /// Types that no C compiler would take are refused by name.
 #[test]
 fn impossible_types_are_errors() {
@@ -528,4 +552,28 @@ fn impossible_types_are_errors() {
     }
     t.structure("", 0, &[]);
     assert_eq!(problem(&t).0, 101);
+
+    // 2^60 parameters in a hundred types, of one function.
+    let mut t = Types::default();
+    let int = t.int("int", 4);
+    for _ in 0..45 {
+        let param = Param {
+            name: NameOffset::ANONYMOUS,
+            ty: TypeId(t.0.next_id().unwrap().0 + 1),
+        };
+        t.push(Type::FuncProto {
+            returns: int,
+            params: vec![param; 3],
+        });
+        t.push(Type::Ptr(TypeId(t.0.next_id().unwrap().0 + 1)));
+    }
+    t.push(Type::FuncProto {
+        returns: int,
+        params: Vec::new(),
+    });
+    t.typedef("bomb", TypeId(2));
+    assert_eq!(
+        problem(&t).1,
+        "makes the header larger than 64 KiB and 24 times the BTF"
+    );
 }
