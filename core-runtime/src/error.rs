@@ -150,6 +150,54 @@ pub enum Error {
         /// Where it is in the file, in bytes.
         offset: u64,
     },
+    /// There is no process of this number.
+    #[error("there is no process {pid}")]
+    NoProcess {
+        /// The number.
+        pid: u32,
+    },
+    /// A process has exited. Its number is free for another.
+    #[error("process {pid} has exited")]
+    ProcessGone {
+        /// The number that it had.
+        pid: u32,
+    },
+    /// A process has mapped no library of this name.
+    #[error("process {pid} has mapped no library `{name}`{}", suggest(near))]
+    NoLibrary {
+        /// The process.
+        pid: u32,
+        /// The library.
+        name: String,
+        /// Files that it has mapped, whose names are near.
+        near: Vec<String>,
+    },
+    /// A process has mapped several libraries of this name.
+    #[error(
+        "process {pid} has mapped {} libraries `{name}`: choose one by its path, {}",
+        files.len(), files.join(" or ")
+    )]
+    AmbiguousLibrary {
+        /// The process.
+        pid: u32,
+        /// The name.
+        name: String,
+        /// The files.
+        files: Vec<String>,
+    },
+    /// The path of a file that a process has mapped leads to another file, or nowhere, and the
+    /// mapped one cannot be opened.
+    #[error(
+        "process {pid} has mapped a file that {} no longer leads to, as it was replaced or \
+         deleted: to open the mapped one takes CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN",
+        file.display()
+    )]
+    ReplacedFile {
+        /// The process.
+        pid: u32,
+        /// The path.
+        file: PathBuf,
+    },
     /// A probe on a function that the binary does not define.
     #[error("{} defines no function `{symbol}`{}", file.display(), suggest(near))]
     NoSymbol {

@@ -1,34 +1,73 @@
 //! Opening files that somebody else may have put in place.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-use rustix::fs::OFlags;
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::io::Errno;
 
 use crate::error::{Error, Result};
 
-/// Opens a regular file for reading. What is no such file is an error before a byte of it is read: a
-/// FIFO would make a tracer wait for whoever left it there, and a device has no end.
+/// How a path is looked up: without opening what is there.
+const FIND: OFlags = OFlags::PATH.union(OFlags::CLOEXEC);
+
+/// How a file is then opened. Whoever holds a lease on it may make others wait, but not with
+/// NONBLOCK.
+const READ: OFlags = OFlags::RDONLY
+    .union(OFlags::CLOEXEC)
+    .union(OFlags::NONBLOCK);
+
+/// Opens a regular file for reading. What is no such file is an error before it is opened: a FIFO
+/// would make a tracer wait for whoever left it there, and to open a device may do something.
 pub(crate) fn open(path: &Path) -> Result<File> {
-    let io = |source| Error::Io {
+    open_at(CWD, path).map_err(|source| Error::Io {
         action: "open",
         path: path.to_path_buf(),
         source,
-    };
-    // Without NONBLOCK, to open a FIFO is to wait for its writer.
-    let flags = OFlags::NONBLOCK | OFlags::NOCTTY;
-    let file = OpenOptions::new()
-        .read(true)
-        .custom_flags(flags.bits().cast_signed())
-        .open(path)
-        .map_err(io)?;
-    if file.metadata().map_err(io)?.is_file() {
-        return Ok(file);
+    })
+}
+
+/// Opens a regular file for reading, its path starting at a directory.
+pub(crate) fn open_at(directory: impl AsFd, path: &Path) -> io::Result<File> {
+    regular(openat(directory, path, FIND, Mode::empty())?)
+}
+
+/// Opens a regular file for reading as a process with this root directory would: nothing in the
+/// path, `..` and symlinks neither, leads out of that directory.
+pub(crate) fn open_in_root(root: BorrowedFd<'_>, path: &Path) -> io::Result<File> {
+    // The links of /proc lead to where they point, whatever the root.
+    let resolve = ResolveFlags::IN_ROOT | ResolveFlags::NO_MAGICLINKS;
+    let mut attempts = 0;
+    loop {
+        match openat2(root, path, FIND, Mode::empty(), resolve) {
+            // Something was renamed meanwhile; who is traced could do nothing else.
+            Err(Errno::AGAIN) if attempts < 16 => attempts += 1,
+            Err(error @ (Errno::NOSYS | Errno::PERM)) => {
+                let problem = format!(
+                    "this kernel does not confine it to the root of the process (openat2, Linux \
+                     5.6): {error}"
+                );
+                return Err(io::Error::new(io::ErrorKind::Unsupported, problem));
+            }
+            opened => return regular(opened?),
+        }
     }
-    let kind = io::ErrorKind::InvalidInput;
-    Err(io(io::Error::new(kind, "it is not a regular file")))
+}
+
+fn regular(found: OwnedFd) -> io::Result<File> {
+    let found = File::from(found);
+    if !found.metadata()?.is_file() {
+        let kind = io::ErrorKind::InvalidInput;
+        return Err(io::Error::new(kind, "it is not a regular file"));
+    }
+    Ok(openat(CWD, kernel_path(&found), READ, Mode::empty())?.into())
+}
+
+/// A path that leads the kernel to this open file, wherever it is and whatever became of its name.
+pub(crate) fn kernel_path(file: &File) -> PathBuf {
+    format!("/proc/self/fd/{}", file.as_raw_fd()).into()
 }
 
 /// What a path stands for: the magic links of `/proc` say nothing to who reads an error.

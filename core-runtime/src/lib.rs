@@ -3,6 +3,7 @@
 //!
 //! | item | what it is |
 //! | --- | --- |
+//! | [`Process`], [`Binary`] | what is traced: a process, its program or a library |
 //! | [`TypeInfo`] | the BTF of this program, of another, or of a file |
 //! | [`embed!`] | the crate's own BTF and skeletons, from what core-build prepared |
 //! | [`Loader`], [`Opened`] | relocates and loads the BPF programs of a skeleton |
@@ -18,6 +19,7 @@
 //! information. Without it, no parser of that is part of the program.
 #![deny(unsafe_code)]
 
+mod binary;
 mod elf;
 mod error;
 mod events;
@@ -26,15 +28,18 @@ mod job;
 mod kernel;
 mod loader;
 mod log;
+mod maps;
 mod memfd;
 mod near;
 mod place;
 mod privilege;
+mod process;
 mod same_name;
 mod sys;
 mod type_info;
 mod uprobe;
 
+pub use binary::Binary;
 pub use bytemuck;
 pub use core_btf::relo::{Explanation, Outcome, Row, Verdict};
 pub use core_macros::{bpf_traceable, embed};
@@ -43,6 +48,7 @@ pub use events::RingBuffer;
 pub use libbpf_rs;
 pub use loader::{BpfObject, Loader, Opened, OpenedObject};
 pub use privilege::{Capability, Missing};
+pub use process::Process;
 pub use same_name::SameName;
 pub use type_info::TypeInfo;
 pub use uprobe::{Attached, Uprobe};

@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io;
 use std::io::Read as _;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
@@ -11,10 +10,11 @@ use std::path::Path;
 use core_btf::prefix::Prefix;
 use core_btf::{Btf, BtfBuf, layout};
 
+use crate::binary::Binary;
 use crate::elf::Elf;
 use crate::error::{Error, Result};
 use crate::file::{self, real_name};
-use crate::privilege::Missing;
+use crate::process::Process;
 
 /// Most bytes of BTF that are read from a file. The format itself ends at 16 MiB of names and, in
 /// the kernel, a million types.
@@ -44,37 +44,23 @@ impl TypeInfo {
     /// [`Error::NoTypeInfo`], [`Error::MalformedBtf`], [`Error::Io`] when `/proc` is not mounted,
     /// [`Error::Layout`] when the types are not those that the program was compiled with.
     pub fn this_program() -> Result<Self> {
-        Self::from_file("/proc/self/exe")
+        Self::of(&Binary::this_program()?)
     }
 
-    /// The types of the program that process `pid` runs, in whatever mount namespace, deleted or
-    /// not.
+    /// The types of the program that process `pid` runs: short for [`TypeInfo::of`] its
+    /// [program](Process::program).
     ///
     /// # Errors
-    /// As [`TypeInfo::from_file`], and [`Error::Privilege`] for another user's process.
+    /// As these.
     pub fn of_process(pid: u32) -> Result<Self> {
-        let types = Self::from_file(format!("/proc/{pid}/exe"));
-        types.map_err(|error| match error {
-            Error::Io { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Error::Privilege {
-                    operation: format!("reading the program of process {pid}"),
-                    missing: Missing::to_inspect_process(),
-                    source: source.into(),
-                }
-            }
-            other => other,
-        })
+        Self::of(&Process::new(pid)?.program()?)
     }
 
-    /// The types that a file describes: a BTF file, or an ELF file with a `.BTF` section.
-    #[cfg_attr(
-        feature = "dwarf",
-        doc = "An ELF file without one is described by its DWARF debug information."
-    )]
+    /// The types that a file describes: a BTF file, or a program or library as in
+    /// [`TypeInfo::of`].
     ///
     /// # Errors
-    /// [`Error::NoTypeInfo`], [`Error::MalformedBtf`], [`Error::MalformedElf`], [`Error::Io`], also
-    /// for what is no regular file.
+    /// As [`TypeInfo::of`]; [`Error::Io`] also for what is no regular file.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let io = |action| {
@@ -88,7 +74,7 @@ impl TypeInfo {
         let mut magic = [0; 4];
         let read = file.read_at(&mut magic, 0).map_err(io("read"))?;
         if (read, magic) == (4, *b"\x7fELF") {
-            return Self::from_elf(file, path);
+            return Self::of(&Binary::new(file, real_name(path), None)?);
         }
         let len = file
             .metadata()
@@ -99,17 +85,27 @@ impl TypeInfo {
         file.take(MAX_BTF_BYTES)
             .read_to_end(&mut bytes)
             .map_err(io("read"))?;
-        Self::new(display(path), 0, bytes.into())
+        Self::new(real_name(path).display().to_string(), 0, bytes.into())
     }
 
-    fn from_elf(file: File, path: &Path) -> Result<Self> {
-        let elf = Elf::new(file, path)?;
+    /// The types of a program or library: its `.BTF` section.
+    #[cfg_attr(
+        feature = "dwarf",
+        doc = "One without is described by its DWARF debug information."
+    )]
+    ///
+    /// # Errors
+    /// [`Error::NoTypeInfo`], [`Error::MalformedBtf`], [`Error::MalformedElf`], [`Error::Io`],
+    /// [`Error::Layout`] when the types that it carries are not those that it was compiled with.
+    pub fn of(binary: &Binary) -> Result<Self> {
+        let elf = binary.elf();
         let Some(section) = elf.section(".BTF") else {
-            return from_debug_info(elf.file(), path);
+            return from_debug_info(elf.file(), binary.name());
         };
         let bytes = elf.data(section)?;
-        let types = Self::new(display(path), section.offset, bytes.into())?;
-        types.prove(&elf)?;
+        let origin = binary.name().display().to_string();
+        let types = Self::new(origin, section.offset, bytes.into())?;
+        types.prove(elf)?;
         Ok(types)
     }
 
@@ -237,6 +233,7 @@ fn from_debug_info(_: &File, path: &Path) -> Result<TypeInfo> {
 #[cfg(feature = "dwarf")]
 fn from_debug_info(file: &File, path: &Path) -> Result<TypeInfo> {
     use core_btf::dwarf;
+    use std::io;
 
     let io = |source| Error::Io {
         action: "read",
@@ -273,6 +270,7 @@ fn from_debug_info(file: &File, path: &Path) -> Result<TypeInfo> {
     TypeInfo::new(display(path), 0, bytes.into())
 }
 
+#[cfg(feature = "dwarf")]
 fn display(path: &Path) -> String {
     real_name(path).display().to_string()
 }

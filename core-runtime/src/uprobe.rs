@@ -2,30 +2,33 @@
 
 use std::fmt;
 use std::os::fd::AsFd as _;
-use std::path::PathBuf;
 use std::sync::OnceLock;
 
 use libbpf_rs::{ErrorKind, Link, ProgramAttachType, ProgramMut, UprobeMultiOpts, UprobeOpts};
 
+use crate::binary::Binary;
 use crate::error::{Error, Result};
 use crate::place::{Place, Target};
 use crate::privilege::Missing;
+use crate::process::Process;
 use crate::{log, sys};
 
 /// A probe on a function of a user-space program: where it is, of which processes, and what the
 /// BPF program gets to see.
 ///
 /// ```no_run
-/// # use core_runtime::Uprobe;
+/// # use core_runtime::{Binary, Process, Uprobe};
 /// # extern "C" fn handle_request(_: &u32) {}
-/// # fn attach(program: &libbpf_rs::ProgramMut<'_>) -> core_runtime::Result<()> {
+/// # fn attach(pid: u32, program: &libbpf_rs::ProgramMut<'_>) -> core_runtime::Result<()> {
 /// // A function of this program, in this process.
 /// let own = Uprobe::function(handle_request as *const ()).attach(program)?;
+/// // A function of the program that another process runs, in that process.
+/// let server = Process::new(pid)?.program()?;
+/// let other = Uprobe::symbol(&server, "handle_request").attach(program)?;
 /// // When `malloc` of the C library returns, in every process.
-/// let libc = Uprobe::symbol_in("/lib/x86_64-linux-gnu/libc.so.6", "malloc")
-///     .at_return()
-///     .attach(program)?;
-/// # drop((own, libc)); Ok(())
+/// let libc = Binary::open("/lib/x86_64-linux-gnu/libc.so.6")?;
+/// let everywhere = Uprobe::symbol(&libc, "malloc").at_return().attach(program)?;
+/// # drop((own, other, everywhere)); Ok(())
 /// # }
 /// ```
 ///
@@ -46,10 +49,26 @@ pub struct Uprobe {
 }
 
 /// Which processes run into the breakpoint.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 enum Processes {
     All,
-    One(u32),
+    This,
+    One(Process),
+}
+
+impl Processes {
+    /// Those that a probe on this binary is for, if it does not say.
+    fn of(binary: &Binary) -> Self {
+        binary.process().cloned().map_or(Self::All, Self::One)
+    }
+
+    /// Fails if the one that is meant has exited: its number may be another's.
+    fn check(&self) -> Result<()> {
+        match self {
+            Self::All | Self::This => Ok(()),
+            Self::One(process) => process.check(),
+        }
+    }
 }
 
 /// When the program runs.
@@ -77,40 +96,32 @@ impl Uprobe {
     /// [`all_processes`](Self::all_processes) says otherwise.
     pub fn function(function: *const ()) -> Self {
         let target = Target::Address(function.addr() as u64);
-        Self::new(target, Processes::One(std::process::id()))
+        Self::new(target, Processes::This)
     }
 
-    /// The function of this name that this program defines. Only this process is probed, unless
-    /// [`all_processes`](Self::all_processes) says otherwise.
-    pub fn symbol(name: impl Into<String>) -> Self {
-        let target = Target::symbol_of_this_program(name.into());
-        Self::new(target, Processes::One(std::process::id()))
-    }
-
-    /// The function of this name that the program or library at `file` defines, in all processes
-    /// that run it. `/proc/PID/exe` is the program of a process, `/proc/PID/root/...` a file as
-    /// the process sees it.
-    pub fn symbol_in(file: impl Into<PathBuf>, name: impl Into<String>) -> Self {
+    /// The function of this name that the binary defines. Probed is the process that the binary
+    /// came from, or every process that runs the binary if it was opened by its path.
+    pub fn symbol(binary: &Binary, name: impl Into<String>) -> Self {
         let target = Target::Symbol {
-            file: file.into(),
+            binary: binary.clone(),
             symbol: name.into(),
         };
-        Self::new(target, Processes::All)
+        Self::new(target, Processes::of(binary))
     }
 
-    /// The instruction `offset` bytes from the start of `file` (which is not its address in
-    /// memory), in all processes that run it.
-    pub fn offset_in(file: impl Into<PathBuf>, offset: u64) -> Self {
+    /// The instruction `offset` bytes from the start of the binary's file (which is not its address
+    /// in memory). Probed are the same processes as with [`symbol`](Self::symbol).
+    pub fn offset(binary: &Binary, offset: u64) -> Self {
         let target = Target::Offset {
-            file: file.into(),
+            binary: binary.clone(),
             offset,
         };
-        Self::new(target, Processes::All)
+        Self::new(target, Processes::of(binary))
     }
 
-    /// Probes only the process `pid`.
-    pub fn pid(mut self, pid: u32) -> Self {
-        self.processes = Processes::One(pid);
+    /// Probes this process only.
+    pub fn process(mut self, process: &Process) -> Self {
+        self.processes = Processes::One(process.clone());
         self
     }
 
@@ -142,8 +153,8 @@ impl Uprobe {
     ///
     /// # Errors
     /// [`Error::NoSymbol`], [`Error::AmbiguousSymbol`], [`Error::NotCode`], [`Error::MalformedElf`]
-    /// and [`Error::Io`] when the place is not found, [`Error::Privilege`] and [`Error::Attach`]
-    /// when the kernel refuses.
+    /// and [`Error::Io`] when the place is not found, [`Error::ProcessGone`] when the process that
+    /// is meant has exited, [`Error::Privilege`] and [`Error::Attach`] when the kernel refuses.
     pub fn attach(&self, program: &ProgramMut<'_>) -> Result<Attached> {
         log::install();
         let place = self.target.resolve()?;
@@ -155,6 +166,8 @@ impl Uprobe {
         } else {
             self.attach_perf_event(program, &place, &section)
         };
+        // Had it exited meanwhile, the probe might be on whoever got its number.
+        self.processes.check()?;
         let link = linked.map_err(|error| self.explain(program, multi || session, error))?;
         Ok(Attached { link, place })
     }
@@ -168,11 +181,13 @@ impl Uprobe {
 
     /// The process as libbpf wants it.
     fn libbpf_pid(&self) -> i32 {
-        match self.processes {
-            Processes::All => -1,
-            // No process has a number beyond 2^22; this one is looked for and not found.
-            Processes::One(pid) => i32::try_from(pid).unwrap_or(i32::MAX),
-        }
+        let pid = match &self.processes {
+            Processes::All => return -1,
+            Processes::This => std::process::id(),
+            Processes::One(process) => process.pid(),
+        };
+        // No process has a number beyond 2^22.
+        i32::try_from(pid).unwrap_or(i32::MAX)
     }
 
     fn attach_multi(
@@ -189,7 +204,7 @@ impl Uprobe {
             session,
             ..Default::default()
         };
-        program.attach_uprobe_multi_with_opts(self.libbpf_pid(), &place.file, "", opts)
+        program.attach_uprobe_multi_with_opts(self.libbpf_pid(), place.path(), "", opts)
     }
 
     fn attach_perf_event(
@@ -204,7 +219,7 @@ impl Uprobe {
             ..Default::default()
         };
         let offset = usize::try_from(place.offset).unwrap_or(usize::MAX);
-        program.attach_uprobe_with_opts(self.libbpf_pid(), &place.file, offset, opts)
+        program.attach_uprobe_with_opts(self.libbpf_pid(), place.path(), offset, opts)
     }
 
     fn explain(&self, program: &ProgramMut<'_>, multi: bool, source: libbpf_rs::Error) -> Error {
@@ -232,7 +247,6 @@ impl Uprobe {
                     source,
                 };
             }
-            ErrorKind::NotFound => "there is no such file",
             ErrorKind::InvalidInput => {
                 "the offset is beyond the end of the file, or the instruction there cannot be \
                  probed"
@@ -265,7 +279,7 @@ impl Attached {
     /// The file and the offset in it, in bytes, that the probe is at.
     #[must_use]
     pub fn place(&self) -> (&std::path::Path, u64) {
-        (&self.place.file, self.place.offset)
+        (&self.place.name, self.place.offset)
     }
 
     /// libbpf's own guard, for what only it can do (pinning, replacing the program).
@@ -277,7 +291,7 @@ impl Attached {
 impl fmt::Debug for Attached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attached")
-            .field("file", &self.place.file)
+            .field("file", &self.place.name)
             .field("offset", &format_args!("{:#x}", self.place.offset))
             .finish_non_exhaustive()
     }

@@ -15,6 +15,7 @@ pub mod program;
 pub mod rows;
 pub mod rust;
 pub mod sources;
+pub mod target;
 pub mod tracer;
 
 core_runtime::embed!();

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use core_runtime::{Attached, Error, Uprobe};
+use core_runtime::{Attached, Binary, Error, Process, Uprobe};
 use tests::counter::{self, Counter};
 use tests::{clang, traced};
 
@@ -78,14 +78,14 @@ fn only_the_process_that_was_asked_for_is_probed() {
     let program = adder(directory.path(), &["-O1"]);
     for name in ["perf_event", "multi"] {
         let counter = Counter::load();
-        let own = Uprobe::symbol_in(&program, "add_test")
-            .pid(std::process::id())
+        let own = Uprobe::symbol(&Binary::open(&program).unwrap(), "add_test")
+            .process(&Process::new(std::process::id()).unwrap())
             .attach(&counter.program(name))
             .unwrap();
         run(&program);
         assert_eq!(counter.seen().count, 0, "{name}");
         drop(own);
-        let _all = Uprobe::symbol_in(&program, "add_test")
+        let _all = Uprobe::symbol(&Binary::open(&program).unwrap(), "add_test")
             .attach(&counter.program(name))
             .unwrap();
         run(&program);
@@ -121,7 +121,7 @@ fn symbols_of_other_binaries_are_found_however_they_are_linked() {
         let directory = tempfile::tempdir().unwrap();
         let program = adder(directory.path(), flags);
         let counter = Counter::load();
-        let _attached = Uprobe::symbol_in(&program, "add_test")
+        let _attached = Uprobe::symbol(&Binary::open(&program).unwrap(), "add_test")
             .attach(&counter.program("multi"))
             .unwrap();
         run(&program);
@@ -138,7 +138,8 @@ fn exported_symbols_of_a_stripped_library_are_found() {
     let source = "int add_test(int a) { return a + 1; }\n";
     clang::c_program(source, &["-O1", "-shared", "-fPIC", "-s"], &library).unwrap();
     let counter = Counter::load();
-    let attached = Uprobe::symbol_in(&library, "add_test").attach(&counter.program("multi"));
+    let attached = Uprobe::symbol(&Binary::open(&library).unwrap(), "add_test")
+        .attach(&counter.program("multi"));
     let (file, offset) = attached.as_ref().unwrap().place();
     assert_eq!(file, library);
     assert_ne!(offset, 0);
@@ -155,23 +156,24 @@ fn places_that_do_not_exist_are_named() {
         probe.attach(&counter.program(program)).unwrap_err()
     };
 
-    let error = failure(Uprobe::symbol_in(&program, "ad_test"), "multi");
+    let error = failure(
+        Uprobe::symbol(&Binary::open(&program).unwrap(), "ad_test"),
+        "multi",
+    );
     let expected = format!(
         "{} defines no function `ad_test`; did you mean add_test?",
         program.display()
     );
     assert_eq!(error.to_string(), expected);
 
-    let error = failure(Uprobe::symbol_in("/nowhere", "f"), "multi");
+    let error = Binary::open("/nowhere").unwrap_err();
     assert_eq!(error.to_string(), "cannot open /nowhere");
 
     for name in ["multi", "perf_event"] {
-        let error = failure(Uprobe::offset_in("/nowhere", 0), name);
-        let expected =
-            format!("program `{name}` cannot be attached to /nowhere+0x0: there is no such file");
-        assert_eq!(error.to_string(), expected);
-
-        let error = failure(Uprobe::offset_in(&program, 1 << 40), name);
+        let error = failure(
+            Uprobe::offset(&Binary::open(&program).unwrap(), 1 << 40),
+            name,
+        );
         assert!(
             error.to_string().contains("beyond the end of the file"),
             "{error:?}"
@@ -200,7 +202,7 @@ fn an_ambiguous_symbol_is_refused_with_the_places_to_choose_from() {
          int main(int argc, char **argv) { return twin(argc) == other(argc); }\n";
     clang::c_program(source, &["-O1", other.to_str().unwrap()], &program).unwrap();
     let counter = Counter::load();
-    let error = Uprobe::symbol_in(&program, "twin")
+    let error = Uprobe::symbol(&Binary::open(&program).unwrap(), "twin")
         .attach(&counter.program("multi"))
         .unwrap_err();
     let Error::AmbiguousSymbol { offsets, .. } = &error else {
@@ -208,7 +210,7 @@ fn an_ambiguous_symbol_is_refused_with_the_places_to_choose_from() {
     };
     assert_eq!(offsets.len(), 2);
     let attach = |&offset: &u64| -> Attached {
-        Uprobe::offset_in(&program, offset)
+        Uprobe::offset(&Binary::open(&program).unwrap(), offset)
             .attach(&counter.program("multi"))
             .unwrap()
     };

@@ -13,7 +13,7 @@ use std::process::Command;
 
 use core_btf::{BpfObject, Btf, Kind};
 use core_runtime::libbpf_rs::{Linker, MapCore as _, MapFlags, Object};
-use core_runtime::{Loader, TypeInfo, Uprobe};
+use core_runtime::{Binary, Loader, TypeInfo, Uprobe};
 use tempfile::TempDir;
 use tests::program;
 
@@ -137,7 +137,7 @@ mod root {
         let types = TypeInfo::from_file(&traced).unwrap();
         let object = Loader::new(types).open_object(elf.clone()).unwrap();
         let object = object.load().unwrap();
-        let probe = Uprobe::symbol_in(&traced, "observe_all");
+        let probe = Uprobe::symbol(&Binary::open(&traced).unwrap(), "observe_all");
         let attached: Vec<_> = object
             .progs_mut()
             .map(|program| probe.attach(&program).unwrap())

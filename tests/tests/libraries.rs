@@ -100,7 +100,7 @@ int BPF_UPROBE(on_request, struct request *request)
 /// Starts the application in the directory that it is told, and prints what BPF saw.
 const TRACER: &str = r#"
 core_runtime::embed!();
-use core_runtime::{Loader, TypeInfo, Uprobe};
+use core_runtime::{Binary, Loader, TypeInfo, Uprobe};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
@@ -120,9 +120,9 @@ fn main() -> core_runtime::Result<()> {
         .and(TypeInfo::from_file(&two)?.with_prefix("two_")?)
         .load(bpf::trace::TraceSkelBuilder::default(), &mut storage)?;
     let _attached = [
-        Uprobe::symbol_in(&one, "one").attach(&skeleton.progs.on_one)?,
-        Uprobe::symbol_in(&two, "two").attach(&skeleton.progs.on_two)?,
-        Uprobe::symbol_in(&application, "handle").attach(&skeleton.progs.on_request)?,
+        Uprobe::symbol(&Binary::open(&one)?, "one").attach(&skeleton.progs.on_one)?,
+        Uprobe::symbol(&Binary::open(&two)?, "two").attach(&skeleton.progs.on_two)?,
+        Uprobe::symbol(&Binary::open(&application)?, "handle").attach(&skeleton.progs.on_request)?,
     ];
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
     let said = child.wait_with_output().unwrap().stdout;

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use core_runtime::{Error, Loader, TypeInfo, Uprobe};
+use core_runtime::{Binary, Error, Loader, TypeInfo, Uprobe};
 use libbpf_rs::{MapCore as _, MapFlags, Object, ProgramMut};
 use tests::{app, clang, traced};
 
@@ -230,7 +230,7 @@ fn a_program_is_traced_by_its_debug_information() {
          int main(void) { struct data d = { 1, 2, 0, 77, 4 }; return add_test(&d) != 78; }\n";
     clang::c_program(source, &["-g", "-O1"], &traced).unwrap();
     let object = load(READER, TypeInfo::from_file(&traced).unwrap()).unwrap();
-    let _attached = Uprobe::symbol_in(&traced, "add_test")
+    let _attached = Uprobe::symbol(&Binary::open(&traced).unwrap(), "add_test")
         .attach(&program(&object, "reader"))
         .unwrap();
     assert!(Command::new(&traced).status().unwrap().success());

@@ -4,7 +4,7 @@
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 
-use core_runtime::{Loader, TypeInfo, Uprobe};
+use core_runtime::{Binary, Loader, TypeInfo, Uprobe};
 use tempfile::TempDir;
 use tests::{program, seed, seed_fixed};
 
@@ -31,7 +31,7 @@ mod root {
         let skeleton = Loader::new(types)
             .load(seed::SeedSkelBuilder::default(), &mut storage)
             .unwrap();
-        let probe = Uprobe::symbol_in(program, "add_test");
+        let probe = Uprobe::symbol(&Binary::open(program).unwrap(), "add_test");
         let _attached = probe.attach(&skeleton.progs.on_add_test).unwrap();
         assert_eq!(program::run(program), "add_test(&d) = 4\n");
         let read = skeleton.maps.bss_data.as_ref().unwrap();
@@ -57,7 +57,7 @@ mod root {
             let skeleton = Loader::new(types)
                 .load(seed_fixed::SeedFixedSkelBuilder::default(), &mut storage)
                 .unwrap();
-            let probe = Uprobe::symbol_in(&program, "add_test");
+            let probe = Uprobe::symbol(&Binary::open(&program).unwrap(), "add_test");
             let _attached = probe.attach(&skeleton.progs.on_add_test).unwrap();
             program::run(&program);
             let read = skeleton.maps.bss_data.as_ref().unwrap();

@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
 
 use core_runtime::libbpf_rs::skel::{OpenSkel as _, Skel as _};
-use core_runtime::{Error, Loader, TypeInfo, Uprobe};
+use core_runtime::{Binary, Error, Loader, TypeInfo, Uprobe};
 use tempfile::TempDir;
 use tests::{program, skew, skew_plain};
 
@@ -56,7 +56,7 @@ mod root {
             let skeleton = Loader::new(types)
                 .load(skew::SkewSkelBuilder::default(), &mut storage)
                 .unwrap();
-            let probe = Uprobe::symbol_in(&program, "observe");
+            let probe = Uprobe::symbol(&Binary::open(&program).unwrap(), "observe");
             let _attached = probe.attach(&skeleton.progs.on_observe).unwrap();
             let mut truth = truth(&program::run(&program));
             // What a pointer to an integer leads to has no size that a relocation could tell.
@@ -119,7 +119,7 @@ mod root {
                     continue;
                 }
                 let skeleton = loaded.unwrap_or_else(|e| panic!("v{version} {member}: {e:?}"));
-                let probe = Uprobe::symbol_in(&program, "observe");
+                let probe = Uprobe::symbol(&Binary::open(&program).unwrap(), "observe");
                 let mut programs = skeleton.object().progs_mut();
                 let chosen = programs
                     .find(|p| p.name().to_string_lossy() == name)

@@ -75,7 +75,7 @@ int BPF_UPROBE(on_handle, struct Request *request)
 /// Starts the program it is told, gives it a line, and prints what BPF saw.
 const TRACER: &str = r#"
 core_runtime::embed!();
-use core_runtime::{Loader, TypeInfo, Uprobe};
+use core_runtime::{Binary, Loader, TypeInfo, Uprobe};
 use std::io::Write;
 
 fn main() -> core_runtime::Result<()> {
@@ -88,7 +88,7 @@ fn main() -> core_runtime::Result<()> {
     let mut storage = std::mem::MaybeUninit::uninit();
     let skeleton = Loader::new(TypeInfo::of_process(server.id())?)
         .load(bpf::trace::TraceSkelBuilder::default(), &mut storage)?;
-    let attached = Uprobe::symbol_in(&program, "handle").attach(&skeleton.progs.on_handle)?;
+    let attached = Uprobe::symbol(&Binary::open(&program).unwrap(), "handle").attach(&skeleton.progs.on_handle)?;
     server.stdin.take().unwrap().write_all(b"/index.html\n").unwrap();
     server.wait().unwrap();
     drop(attached);

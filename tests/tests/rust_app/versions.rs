@@ -6,7 +6,7 @@ use std::mem::MaybeUninit;
 use std::path::Path;
 
 use core_runtime::libbpf_rs::skel::{OpenSkel as _, Skel as _};
-use core_runtime::{Error, Loader, TypeInfo, Uprobe};
+use core_runtime::{Binary, Error, Loader, TypeInfo, Uprobe};
 use tempfile::TempDir;
 use tests::rust_order;
 
@@ -27,7 +27,7 @@ fn traced(program: &Path, order: &str) -> (Values, Values) {
         other.set_autoload(chosen);
     }
     let skeleton = open.load().unwrap();
-    let probe = Uprobe::symbol_in(program, "order_done");
+    let probe = Uprobe::symbol(&Binary::open(program).unwrap(), "order_done");
     let _attached = probe.attach(&skeleton.progs.on_order).unwrap();
     let truth = truth(program, &["order", order]);
     let said = said!(skeleton.maps.bss_data.as_ref().unwrap().said);
@@ -171,7 +171,7 @@ mod root {
                 let skeleton = open.load()?;
                 let mut programs = skeleton.object().progs_mut();
                 let chosen = programs.find(|it| it.name() == name).unwrap();
-                let probe = Uprobe::symbol_in(program, "order_done");
+                let probe = Uprobe::symbol(&Binary::open(program).unwrap(), "order_done");
                 let _attached = probe.attach(&chosen)?;
                 truth(program, &["order", "1"]);
                 Ok::<_, Error>(skeleton.maps.bss_data.as_ref().unwrap().value)

@@ -1,7 +1,7 @@
 //! A value of every type of std that has a view of its own.
 use std::mem::MaybeUninit;
 
-use core_runtime::{Loader, TypeInfo, Uprobe};
+use core_runtime::{Binary, Loader, TypeInfo, Uprobe};
 use tempfile::TempDir;
 use tests::rust_views;
 
@@ -21,7 +21,7 @@ mod root {
             let skeleton = Loader::new(TypeInfo::from_file(&program).unwrap())
                 .load(rust_views::RustViewsSkelBuilder::default(), &mut storage)
                 .unwrap();
-            let probe = Uprobe::symbol_in(&program, "views_done");
+            let probe = Uprobe::symbol(&Binary::open(&program).unwrap(), "views_done");
             let _attached = probe.attach(&skeleton.progs.on_views).unwrap();
             let truth = truth(&program, &["views"]);
             let said = said!(skeleton.maps.bss_data.as_ref().unwrap().said);

@@ -1,0 +1,8 @@
+//! Programs and libraries of other processes: their types are found, their functions probed, and the
+//! values that BPF reads are right. Needs root.
+#![expect(clippy::unwrap_used, reason = "a helper that fails fails the test")]
+
+#[path = "targets/libraries.rs"]
+mod libraries;
+#[path = "targets/programs.rs"]
+mod programs;

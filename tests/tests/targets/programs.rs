@@ -1,0 +1,99 @@
+//! Programs, however they are linked and whatever became of their files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use core_runtime::{Error, Process, TypeInfo, Uprobe};
+use tests::target::{self, Reader, Target};
+
+/// A program that waits to be told to call the traced function.
+fn program(directory: &Path, compiler: &str, flags: &[&str]) -> PathBuf {
+    let program = directory.join("target");
+    target::compile(compiler, target::MAIN, flags, &program);
+    program
+}
+
+/// Traces the program of a process: its types say where the value is, the probe fires in it.
+fn sees_the_values_of(target: &mut Target) {
+    let program = Process::new(target.pid()).unwrap().program().unwrap();
+    let reader = Reader::load(TypeInfo::of(&program).unwrap()).unwrap();
+    let attached = reader.attach(&Uprobe::symbol(&program, "push")).unwrap();
+    target.call();
+    target.call();
+    assert_eq!(reader.seen(), (2, 1001), "{program:?}");
+    drop(attached);
+    target.call();
+    assert_eq!(reader.seen(), (2, 1001));
+}
+
+/// How a program is linked decides where it is loaded and what of it is an offset in the file.
+#[test]
+fn programs_are_traced_however_they_are_linked() {
+    for (compiler, flags) in [
+        ("cc", &["-pie", "-fPIE"][..]),
+        ("cc", &["-no-pie", "-DPAD=7"]),
+        ("cc", &["-static", "-DPAD=1"]),
+        ("cc", &["-static-pie", "-fPIE"]),
+    ] {
+        let directory = tempfile::tempdir().unwrap();
+        let program = program(directory.path(), compiler, flags);
+        sees_the_values_of(&mut Target::start(&mut Command::new(program)));
+    }
+}
+
+/// The program of a container: the tracer cannot see its file, and nobody can any more.
+#[test]
+fn a_deleted_program_in_namespaces_of_its_own_is_traced() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = program(directory.path(), "cc", &[]);
+    let inside = "mount -t tmpfs none /mnt && cp \"$0\" /mnt/target && exec /mnt/target deleted";
+    let mut target = Target::start_child_of(
+        Command::new("unshare")
+            .args(["--mount", "--pid", "--fork", "sh", "-c", inside])
+            .arg(&program),
+    );
+    let binary = Process::new(target.pid()).unwrap().program().unwrap();
+    assert_eq!(binary.name(), Path::new("/mnt/target (deleted)"));
+    sees_the_values_of(&mut target);
+}
+
+/// An update puts another file in the place of the one that runs.
+#[test]
+fn a_replaced_program_is_traced_as_it_runs() {
+    let directory = tempfile::tempdir().unwrap();
+    let first = program(directory.path(), "cc", &["-DPAD=9"]);
+    let mut target = Target::start(&mut Command::new(&first));
+    let update = directory.path().join("update");
+    target::compile("cc", target::MAIN, &["-DPAD=2"], &update);
+    fs::rename(&update, &first).unwrap();
+    sees_the_values_of(&mut target);
+    sees_the_values_of(&mut Target::start(&mut Command::new(&first)));
+}
+
+/// What is asked of a process that has exited is answered with that, not with another process that
+/// has its number.
+#[test]
+fn a_process_that_has_exited_is_recognised() {
+    let directory = tempfile::tempdir().unwrap();
+    let program = program(directory.path(), "cc", &[]);
+    let mut target = Target::start(&mut Command::new(program));
+    let process = Process::new(target.pid()).unwrap();
+    let binary = process.program().unwrap();
+    let reader = Reader::load(TypeInfo::of(&binary).unwrap()).unwrap();
+    target.end();
+    let expected = format!("process {} has exited", process.pid());
+    assert_eq!(process.check().unwrap_err().to_string(), expected);
+    assert_eq!(process.program().unwrap_err().to_string(), expected);
+    assert_eq!(process.library("libc").unwrap_err().to_string(), expected);
+    assert_eq!(process.file("/bin/sh").unwrap_err().to_string(), expected);
+    let error = reader.attach(&Uprobe::symbol(&binary, "push")).unwrap_err();
+    assert_eq!(error.to_string(), expected);
+
+    let error = Process::new(process.pid()).unwrap_err();
+    let expected = format!("there is no process {}", process.pid());
+    assert_eq!(error.to_string(), expected);
+    for pid in [0, u32::MAX] {
+        assert!(matches!(Process::new(pid), Err(Error::NoProcess { .. })));
+    }
+}
