@@ -1,5 +1,5 @@
 # make demo    the example server traces itself and checks what it read
-# make test    formatting, lints, docs and all tests, on the running kernel
+# make test    formatting, lints, docs and all tests, on the running kernel and in virtual machines
 # make bench   speed and memory, each figure beside the one it is compared with
 #
 # make fuzz    each fuzz target of core-btf for FUZZ_SECONDS (60), on the nightly toolchain
@@ -9,7 +9,9 @@
 # What a user of the crates needs to build: a BPF compiler, and what libbpf links.
 BUILD_PACKAGES = clang gcc libelf-dev make pkg-config zlib1g-dev
 # What the tests compare with and drive.
-TEST_PACKAGES = bpftool clang-19 dwarves dwz g++ gdb groff libc++-dev libc++abi-dev libcap2-bin lld llvm redis-tools time util-linux
+TEST_PACKAGES = bpftool busybox-static clang-19 cpio dwarves dwz g++ gdb groff libc++-dev libc++abi-dev libcap2-bin lld llvm qemu-system-x86 redis-tools time util-linux xz-utils
+# Series of Debian's kernels that the tests boot in virtual machines.
+KERNELS = 6.1 6.12
 
 # Loading BPF takes privilege; whoever has none runs the built programs through sudo.
 ifneq ($(shell id -u),0)
@@ -19,12 +21,12 @@ endif
 
 FUZZ_SECONDS ?= 60
 
-.PHONY: demo test check bench fuzz build-packages test-packages
+.PHONY: demo test check bench fuzz build-packages test-packages kernels
 
 demo: build-packages
 	cargo run --release --package example-app -- demo
 
-test: test-packages check
+test: test-packages kernels check
 	cargo test --workspace --all-features
 
 check: build-packages
@@ -43,3 +45,6 @@ build-packages:
 
 test-packages: build-packages
 	@.ci/packages $(TEST_PACKAGES)
+
+kernels: test-packages
+	@.ci/kernels $(KERNELS)

@@ -10,6 +10,7 @@ pub mod clang;
 pub mod cold;
 pub mod counter;
 pub mod forge;
+pub mod kernels;
 pub mod libbpf;
 pub mod program;
 pub mod rows;
@@ -17,11 +18,15 @@ pub mod rust;
 pub mod sources;
 pub mod target;
 pub mod tracer;
+pub mod vm;
 
 core_runtime::embed!();
 
 pub use bpf::cold as bpf_cold;
 pub use bpf::cold_sleepable as bpf_cold_sleepable;
+pub use bpf::kernels as bpf_kernels;
+pub use bpf::kernels_none as bpf_kernels_none;
+pub use bpf::kernels_only as bpf_kernels_only;
 pub use bpf::rows as bpf_rows;
 pub use bpf::rust as bpf_rust;
 pub use bpf::{rust_order, rust_views, seed, seed_fixed, skew, skew_plain};
