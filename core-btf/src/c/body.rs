@@ -168,12 +168,17 @@ impl<'a> Printer<'_, '_, 'a> {
                 problem: "nests deeper than 100 levels",
             });
         }
+        let outside = || Error::Type {
+            ty: ty.id(),
+            problem: "has a member that C can't place: outside of it, or inside a byte",
+        };
         let mut members = Vec::with_capacity(ty.vlen());
         let mut fields = Vec::with_capacity(ty.vlen());
         for (number, mut member) in (0..).zip(ty.members()) {
             if member.bitfield_bits == 0 && self.is_legacy_bitfield(member.ty)? {
                 let (_, offset, bits) = self.btf.resolve(member.ty)?.int();
-                member.offset_bits += u32::from(offset);
+                let start = member.offset_bits.checked_add(u32::from(offset));
+                member.offset_bits = start.ok_or_else(outside)?;
                 member.bitfield_bits = bits;
             }
             if self.btf.name_bytes(member.name).is_empty()
@@ -184,10 +189,7 @@ impl<'a> Printer<'_, '_, 'a> {
             }
             let field = self.field(&member, depth)?;
             if field.is_outside(u64::from(ty.size_bytes()) * 8) {
-                return Err(Error::Type {
-                    ty: ty.id(),
-                    problem: "has a member that C can't place: outside of it, or inside a byte",
-                });
+                return Err(outside());
             }
             fields.push(field);
             members.push((number, member));

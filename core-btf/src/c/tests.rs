@@ -539,6 +539,19 @@ fn impossible_types_are_errors() {
     t.structure("narrow", 4, &[("x", char, 0, 9)]);
     assert_eq!(problem(&t).0, 2);
 
+    let mut t = Types::default();
+    let name = t.0.intern("old").unwrap();
+    let old = t.push(Type::Int {
+        name,
+        size_bytes: 1,
+        encoding: IntEncoding::UNSIGNED,
+        offset_bits: 1,
+        bits: 4,
+    });
+    t.structure("far", u32::MAX, &[("x", old, u32::MAX, 0)]);
+    let outside = "has a member that C can't place: outside of it, or inside a byte";
+    assert_eq!(problem(&t), (2, outside));
+
     // 2^60 members in a hundred types.
     let mut t = Types::default();
     for id in 2..102 {
