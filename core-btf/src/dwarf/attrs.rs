@@ -7,6 +7,7 @@ use gimli::{
     EntriesRaw, Expression, Operation, RunTimeEndian, constants as dw,
 };
 
+use super::annotations;
 use super::sections::{Sections, Slice};
 use super::units::{Key, Unit, Units, key_in};
 
@@ -76,6 +77,10 @@ pub(super) struct Attrs<'a> {
     pub(super) upper_bound: Option<Number>,
     /// `DW_AT_const_value`.
     pub(super) const_value: Option<Number>,
+    /// `DW_AT_const_value` that is a text.
+    pub(super) text: Option<&'a [u8]>,
+    /// `DW_AT_GNU_annotation`: the first note on what the entry describes.
+    pub(super) annotation: Option<Key>,
     /// `DW_AT_discr`: the tag of a variant part.
     pub(super) discr: Option<Key>,
     /// `DW_AT_discr_value`.
@@ -206,7 +211,17 @@ impl<'u, 'a> Reader<'u, 'a> {
                 }
                 dw::DW_AT_discr => self.reference(value, &mut attrs.discr),
                 dw::DW_AT_discr_value => set(&mut attrs.discr_value, self.discriminant(value)),
-                dw::DW_AT_const_value => set(&mut attrs.const_value, number(value)),
+                dw::DW_AT_const_value => {
+                    attrs.const_value = number(value);
+                    if attrs.const_value.is_none() {
+                        attrs.text = self.name(value)?;
+                    }
+                    attrs.const_value.is_some() || attrs.text.is_some()
+                }
+                annotations::REFERENCE => {
+                    self.reference(value, &mut attrs.annotation);
+                    true
+                }
                 dw::DW_AT_str_offsets_base => {
                     attrs.str_offsets_base = match value {
                         AttributeValue::SecOffset(base) => Some(base),

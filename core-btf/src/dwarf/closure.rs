@@ -69,6 +69,7 @@ fn holds_values(ty: &Type) -> bool {
             | Type::Volatile(_)
             | Type::Const(_)
             | Type::Restrict(_)
+            | Type::TypeTag { .. }
     )
 }
 

@@ -9,6 +9,7 @@ use std::collections::hash_map::Entry;
 
 use gimli::{DwTag, RunTimeEndian, constants as dw};
 
+use super::annotations;
 use super::attrs::{Attrs, Reader};
 use super::error::{Error, Problem};
 use super::spelling::{Scopes, is_flat, is_scope, symbol};
@@ -85,6 +86,8 @@ pub(super) struct Collected {
     pub(super) index_type: Option<TypeId>,
     /// Pointers to members, whose form depends on what they lead to, a pending reference.
     pub(super) member_pointers: Vec<(TypeId, TypeId)>,
+    /// Notes on members of types that are not finished.
+    pub(super) member_tags: Vec<TypeId>,
     /// Typedefs inside of classes: kept only where they are used.
     pub(super) inner_typedefs: Vec<TypeId>,
     /// Byte order, which old bitfields depend on.
@@ -225,11 +228,12 @@ pub(super) fn collect(
                 if tag == dw::DW_TAG_subprogram {
                     attrs.name = symbol(&attrs);
                 }
+                let annotated = attrs.annotation.is_some();
                 let spelling = scopes.spell(tag, key, &attrs);
                 if abbrev.has_children() && is_scope(tag) {
                     scopes.enter(frames.len(), tag, &attrs);
                 }
-                match &spelling {
+                let frame = match &spelling {
                     None => types::open(&mut out, frames.last_mut(), key, tag, &attrs)?,
                     Some(spelling) => {
                         let attrs = Attrs {
@@ -250,7 +254,12 @@ pub(super) fn collect(
                         }
                         frame
                     }
+                };
+                if annotated {
+                    let place = (&reader, unit, &*abbreviations);
+                    annotations::referred(&mut out, &frame, key, &attrs, place)?;
                 }
+                frame
             } else {
                 raw.skip_attributes(abbrev.attributes()).map_err(at)?;
                 Frame::Other

@@ -193,8 +193,7 @@ fn matching(btf: &BtfBuf, root: &str) -> Vec<TypeId> {
             Type::Fwd { .. } => {}
             Type::DeclTag { ty, .. } => {
                 let is_definition = !matches!(btf.get(*ty), None | Some(Type::Fwd { .. }));
-                let spelling = name.split_once(':').map_or("", |(_, spelling)| spelling);
-                if is_definition && glob::matches(root, spelling) {
+                if is_definition && spelling(name).is_some_and(|it| glob::matches(root, it)) {
                     found.push(*ty);
                 }
             }
@@ -205,13 +204,21 @@ fn matching(btf: &BtfBuf, root: &str) -> Vec<TypeId> {
     found
 }
 
+/// The spelling in the source, if that is what a tag says.
+fn spelling(tag: &str) -> Option<&str> {
+    tag.strip_prefix("c++:")
+        .or_else(|| tag.strip_prefix("rust:"))
+}
+
 /// Leaves the tags with the spelling in the source to roots. What was a tag becomes something that
 /// no type refers to.
 fn forget_spellings(btf: &mut BtfBuf, roots: &[TypeId]) {
     let roots: HashSet<TypeId> = roots.iter().copied().collect();
     let mut types = btf.take_types();
     for ty in &mut types {
-        if matches!(ty, Type::DeclTag { ty, .. } if !roots.contains(ty)) {
+        if matches!(ty, Type::DeclTag { name, ty, .. }
+            if !roots.contains(ty) && spelling(btf.name(*name)).is_some())
+        {
             *ty = Type::Ptr(TypeId::VOID);
         }
     }
@@ -353,13 +360,21 @@ fn named(all: &Collected) -> Marks {
         if inner_typedefs.next_if_eq(&id).is_some() {
             continue;
         }
-        if !ty.name().is_anonymous() && ty.kind() != Kind::Func {
+        let of_others = matches!(ty.kind(), Kind::Func | Kind::DeclTag | Kind::TypeTag);
+        if !ty.name().is_anonymous() && !of_others {
             marks.add(&all.btf, id, Through::References);
         }
     }
     for (ty, code) in functions_with_code(&all.functions) {
         if code {
             marks.add(&all.btf, ty, Through::References);
+        }
+    }
+    for (id, tag) in all.btf.iter() {
+        if let Type::DeclTag { ty, .. } = tag
+            && marks.contains(*ty)
+        {
+            marks.add(&all.btf, id, Through::References);
         }
     }
     marks

@@ -142,7 +142,8 @@ fn concrete(btf: &BtfBuf, ty: TypeId) -> Option<&Type> {
             Type::Typedef { ty: inner, .. }
             | Type::Const(inner)
             | Type::Volatile(inner)
-            | Type::Restrict(inner) => ty = *inner,
+            | Type::Restrict(inner)
+            | Type::TypeTag { ty: inner, .. } => ty = *inner,
             concrete => return Some(concrete),
         }
     }

@@ -2,6 +2,7 @@
 
 use gimli::{DwTag, constants as dw};
 
+use super::annotations::{self, Owner};
 use super::attrs::Attrs;
 use super::collect::{Collected, LateBitfield, Meaning};
 use super::error::{Error, Problem};
@@ -14,8 +15,12 @@ use crate::write::{BtfBuf, MAX_BITFIELD_OFFSET, MAX_VLEN};
 #[derive(Debug)]
 pub(super) struct CompositeFrame {
     key: Key,
-    ty: TypeId,
+    pub(super) ty: TypeId,
     members: Vec<Member>,
+    /// Number of notes on members of other types that are not settled.
+    first_tag: usize,
+    /// It has base classes, some of which will be left out.
+    bases: bool,
     /// Why members cannot be described, if so.
     spoiled: Option<(Key, Problem)>,
     /// A member's offset is not known yet.
@@ -106,6 +111,8 @@ pub(super) fn composite(
         key,
         ty,
         members: Vec::new(),
+        first_tag: out.member_tags.len(),
+        bases: false,
         spoiled,
         late: false,
     }))
@@ -113,21 +120,22 @@ pub(super) fn composite(
 
 impl CompositeFrame {
     /// Adds a member or base class; what else stands among the members of a type is no part of
-    /// its layout.
+    /// its layout. Says what notes on it are on.
     pub(super) fn add(
         &mut self,
         out: &mut Collected,
         key: Key,
         tag: DwTag,
         attrs: &Attrs<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<Option<Owner>, Error> {
+        self.bases |= tag == dw::DW_TAG_inheritance;
         let problem = match tag {
             // A static member of a C++ class is a declaration.
-            dw::DW_TAG_member if attrs.declaration || attrs.external => return Ok(()),
+            dw::DW_TAG_member if attrs.declaration || attrs.external => return Ok(None),
             // Where it is depends on the type of the whole object.
             dw::DW_TAG_inheritance if attrs.is_virtual => {
                 out.warn(key, Problem::VirtualBase);
-                return Ok(());
+                return Ok(None);
             }
             dw::DW_TAG_member | dw::DW_TAG_inheritance => match attrs.odd {
                 None => match self.place(out, attrs) {
@@ -138,17 +146,17 @@ impl CompositeFrame {
                             offset_bits,
                             bitfield_bits,
                         });
-                        return Ok(());
+                        return Ok(Some(Owner::Part(self.ty, self.members.len() - 1)));
                     }
                     Err(problem) => problem,
                 },
                 Some(odd) => Problem::Attribute(odd),
             },
             dw::DW_TAG_variant_part => Problem::Tag(tag),
-            _ => return Ok(()),
+            _ => return Ok(None),
         };
         self.spoiled.get_or_insert((key, problem));
-        Ok(())
+        Ok(None)
     }
 
     /// Offset in bits, and width in bits if it is a bitfield, of a member.
@@ -192,7 +200,12 @@ impl CompositeFrame {
 
     /// Stores the members, by ascending offset.
     pub(super) fn close(mut self, out: &mut Collected) {
-        if !self.late && !self.members.is_sorted_by_key(|member| member.offset_bits) {
+        let sorted = self.members.is_sorted_by_key(|member| member.offset_bits);
+        let tagged = out.member_tags.len() > self.first_tag;
+        if tagged {
+            self.settle_tags(out);
+        }
+        if !self.late && !sorted {
             self.members.sort_by_key(|member| member.offset_bits);
         }
         let bitfields = self.members.iter().any(|member| member.bitfield_bits != 0);
@@ -209,6 +222,23 @@ impl CompositeFrame {
         } else if let Some(Type::Composite { members, .. }) = out.btf.get_mut(self.ty) {
             *members = self.members;
         }
+    }
+
+    /// Gives notes on members the numbers that those have when they are sorted. Numbers that are not
+    /// known yet, or of no use, leave no note.
+    fn settle_tags(&self, out: &mut Collected) {
+        let unknown = self.late || self.bases || self.spoiled.is_some();
+        let mut order: Vec<usize> = (0..self.members.len()).collect();
+        order.sort_by_key(|at| self.members.get(*at).map(|member| member.offset_bits));
+        let mut places = vec![0; order.len()];
+        for (place, at) in order.into_iter().enumerate() {
+            if let Some(to) = places.get_mut(at) {
+                *to = place;
+            }
+        }
+        annotations::settle(out, self.first_tag, |at| {
+            places.get(at).copied().filter(|_| !unknown)
+        });
     }
 }
 

@@ -14,6 +14,7 @@
 //! | C++ virtual base classes, whose place is not fixed | left out, with a [`Warning`] |
 //! | C++ pointers to members, to member functions | INT, `struct { long ptr; long adj; }` |
 //! | Rust | the views of [`crate::rust`], for all types that units in Rust describe; no functions |
+//! | annotations of clang, and of gcc 16 on | `DECL_TAG`, `TYPE_TAG` |
 //! | names that C cannot spell | [identifiers](#names) |
 //! | declaration | FWD, or the definition in its type unit |
 //! | what has no counterpart | a struct of the same size without members, and a [`Warning`] |
@@ -31,6 +32,7 @@
 //! end. Enumerators are named like types beside their enum, those of an `enum class` like types inside of
 //! it. Functions have their linkage names. Names of C stay as they are.
 
+mod annotations;
 mod attrs;
 mod bases;
 mod closure;

@@ -2,6 +2,7 @@
 
 use gimli::{DwTag, constants as dw};
 
+use super::annotations::{self, Owner};
 use super::attrs::Attrs;
 use super::collect::{Collected, Function, Meaning, local};
 use super::error::{Error, Problem};
@@ -19,6 +20,8 @@ pub(super) const INDEX_NAME: &[u8] = b"__ARRAY_SIZE_TYPE__";
 pub(super) enum Frame {
     /// Children are not parts of a type.
     Other,
+    /// Children may be notes on this.
+    Noted(Owner),
     /// A struct or union.
     Composite(CompositeFrame),
     /// An enum.
@@ -34,6 +37,8 @@ pub(super) enum Frame {
     Proto {
         key: Key,
         ty: TypeId,
+        /// The function, where it is not only a type.
+        function: Option<TypeId>,
         params: Vec<Param>,
     },
 }
@@ -43,9 +48,13 @@ impl Frame {
     pub(super) fn takes(&self, tag: DwTag) -> bool {
         match self {
             Self::Other => false,
+            Self::Noted(_) => tag == annotations::ENTRY,
             Self::Composite(_) => matches!(
                 tag,
-                dw::DW_TAG_member | dw::DW_TAG_inheritance | dw::DW_TAG_variant_part
+                dw::DW_TAG_member
+                    | dw::DW_TAG_inheritance
+                    | dw::DW_TAG_variant_part
+                    | annotations::ENTRY
             ),
             Self::Enum(_) => tag == dw::DW_TAG_enumerator,
             Self::Array { .. } => {
@@ -53,8 +62,20 @@ impl Frame {
             }
             Self::Proto { .. } => matches!(
                 tag,
-                dw::DW_TAG_formal_parameter | dw::DW_TAG_unspecified_parameters
+                dw::DW_TAG_formal_parameter
+                    | dw::DW_TAG_unspecified_parameters
+                    | annotations::ENTRY
             ),
+        }
+    }
+
+    /// What notes among the children, or referred to by the entry, are on.
+    pub(super) fn owner(&self) -> Option<Owner> {
+        match self {
+            Self::Noted(owner) => Some(*owner),
+            Self::Composite(frame) => Some(Owner::Whole(frame.ty)),
+            Self::Proto { function, .. } => function.map(Owner::Whole),
+            Self::Other | Self::Enum(_) | Self::Array { .. } => None,
         }
     }
 }
@@ -110,23 +131,27 @@ pub(super) fn open(
     if let Some(parent) = parent
         && parent.takes(tag)
     {
-        part(out, parent, key, tag, attrs)?;
-        return Ok(Frame::Other);
+        if tag == annotations::ENTRY {
+            annotations::child(out, parent, key, attrs)?;
+            return Ok(Frame::Other);
+        }
+        let owner = part(out, parent, key, tag, attrs)?;
+        return Ok(owner.map_or(Frame::Other, Frame::Noted));
     }
     let ty = pending(attrs.ty);
     match tag {
         dw::DW_TAG_pointer_type | dw::DW_TAG_reference_type | dw::DW_TAG_rvalue_reference_type => {
-            derived(out, key, attrs, Type::Ptr(ty))
+            derived(out, key, attrs, Type::Ptr(ty), Owner::Pointer)
         }
-        dw::DW_TAG_const_type => derived(out, key, attrs, Type::Const(ty)),
-        dw::DW_TAG_volatile_type => derived(out, key, attrs, Type::Volatile(ty)),
-        dw::DW_TAG_restrict_type => derived(out, key, attrs, Type::Restrict(ty)),
+        dw::DW_TAG_const_type => derived(out, key, attrs, Type::Const(ty), Owner::Whole),
+        dw::DW_TAG_volatile_type => derived(out, key, attrs, Type::Volatile(ty), Owner::Whole),
+        dw::DW_TAG_restrict_type => derived(out, key, attrs, Type::Restrict(ty), Owner::Whole),
         dw::DW_TAG_typedef | dw::DW_TAG_template_alias => {
             let name = out.name(attrs.name)?;
             if name.is_anonymous() {
                 Ok(same_as(out, key, attrs))
             } else {
-                derived(out, key, attrs, Type::Typedef { name, ty })
+                derived(out, key, attrs, Type::Typedef { name, ty }, Owner::Whole)
             }
         }
         // No BTF kind says these; nor does the layout depend on them. A subrange that is not the
@@ -142,7 +167,7 @@ pub(super) fn open(
                 name.ends_with(b"nullptr_t") || name == b"decltype(nullptr)"
             }) =>
         {
-            derived(out, key, attrs, Type::Ptr(TypeId::VOID))
+            derived(out, key, attrs, Type::Ptr(TypeId::VOID), Owner::Whole)
         }
         dw::DW_TAG_ptr_to_member_type => members::member_pointer(out, key, attrs),
         dw::DW_TAG_unspecified_type => {
@@ -159,7 +184,7 @@ pub(super) fn open(
         dw::DW_TAG_subroutine_type => {
             let (returns, params) = (ty, Vec::new());
             let ty = out.define(key, Type::FuncProto { returns, params })?;
-            Ok(proto(key, ty))
+            Ok(proto(key, ty, None))
         }
         dw::DW_TAG_subprogram => function(out, key, attrs),
         _ if is_type(tag) => opaque(out, key, attrs, Problem::Tag(tag)),
@@ -167,38 +192,46 @@ pub(super) fn open(
     }
 }
 
-/// Adds a part to the type whose entry it is a child of.
+/// Adds a part to the type whose entry it is a child of; says what notes on the part are on.
 fn part(
     out: &mut Collected,
     parent: &mut Frame,
     key: Key,
     tag: DwTag,
     attrs: &Attrs<'_>,
-) -> Result<(), Error> {
+) -> Result<Option<Owner>, Error> {
     match (parent, tag) {
         (Frame::Array { dimensions, .. }, dw::DW_TAG_subrange_type) => {
             dimensions.push(length(out, key, attrs));
         }
         (Frame::Array { dimensions, .. }, dw::DW_TAG_generic_subrange) => dimensions.push(0),
-        (Frame::Proto { params, .. }, dw::DW_TAG_formal_parameter) => params.push(Param {
-            name: out.name(attrs.name)?,
-            ty: pending(attrs.ty),
-        }),
+        (
+            Frame::Proto {
+                params, function, ..
+            },
+            dw::DW_TAG_formal_parameter,
+        ) => {
+            params.push(Param {
+                name: out.name(attrs.name)?,
+                ty: pending(attrs.ty),
+            });
+            return Ok(function.map(|function| Owner::Part(function, params.len() - 1)));
+        }
         (Frame::Proto { params, .. }, dw::DW_TAG_unspecified_parameters) => params.push(Param {
             name: NameOffset::ANONYMOUS,
             ty: TypeId::VOID,
         }),
         (Frame::Enum(frame), dw::DW_TAG_enumerator) => frame.add(out, key, attrs)?,
-        (Frame::Composite(frame), _) => frame.add(out, key, tag, attrs)?,
+        (Frame::Composite(frame), _) => return frame.add(out, key, tag, attrs),
         _ => {}
     }
-    Ok(())
+    Ok(None)
 }
 
 /// Completes a type, all of whose parts have been read.
 pub(super) fn close(out: &mut Collected, frame: Frame) -> Result<(), Error> {
     match frame {
-        Frame::Other => Ok(()),
+        Frame::Other | Frame::Noted(_) => Ok(()),
         Frame::Composite(frame) => {
             frame.close(out);
             Ok(())
@@ -213,7 +246,9 @@ pub(super) fn close(out: &mut Collected, frame: Frame) -> Result<(), Error> {
             element,
             dimensions,
         } => close_array(out, key, ty, element, &dimensions),
-        Frame::Proto { key, ty, params } => {
+        Frame::Proto {
+            key, ty, params, ..
+        } => {
             close_proto(out, key, ty, params);
             Ok(())
         }
@@ -221,12 +256,18 @@ pub(super) fn close(out: &mut Collected, frame: Frame) -> Result<(), Error> {
 }
 
 /// A type that is made of one other.
-fn derived(out: &mut Collected, key: Key, attrs: &Attrs<'_>, ty: Type) -> Result<Frame, Error> {
+fn derived(
+    out: &mut Collected,
+    key: Key,
+    attrs: &Attrs<'_>,
+    ty: Type,
+    owner: fn(TypeId) -> Owner,
+) -> Result<Frame, Error> {
     let ty = out.define(key, ty)?;
     if let Some(odd) = attrs.odd {
         out.stand_in(ty, key, Problem::Attribute(odd));
     }
-    Ok(Frame::Other)
+    Ok(Frame::Noted(owner(ty)))
 }
 
 /// An entry that changes nothing BTF could tell.
@@ -357,10 +398,11 @@ fn length(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> u32 {
     })
 }
 
-fn proto(key: Key, ty: TypeId) -> Frame {
+fn proto(key: Key, ty: TypeId, function: Option<TypeId>) -> Frame {
     Frame::Proto {
         key,
         ty,
+        function,
         params: Vec::new(),
     }
 }
@@ -403,5 +445,5 @@ fn function(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<Frame, E
         },
     )?);
     out.functions.push(function);
-    Ok(proto(key, proto_type))
+    Ok(proto(key, proto_type, function.ty))
 }
