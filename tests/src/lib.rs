@@ -12,6 +12,7 @@ pub mod counter;
 pub mod forge;
 pub mod kernels;
 pub mod libbpf;
+pub mod openssl;
 pub mod program;
 pub mod rows;
 pub mod rust;

@@ -12,6 +12,15 @@ use serde_json::Value;
 /// When Cargo cannot fetch it.
 #[must_use]
 pub fn package(name: &str) -> PathBuf {
+    package_of_version(name, "")
+}
+
+/// The folder of that one of a package's versions that begins so, of which there are several.
+///
+/// # Panics
+/// When Cargo cannot fetch it.
+#[must_use]
+pub fn package_of_version(name: &str, version: &str) -> PathBuf {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--format-version=1", "--locked"])
         .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -22,7 +31,10 @@ pub fn package(name: &str) -> PathBuf {
     let metadata: Value = serde_json::from_slice(&output.stdout).unwrap();
     let text = |package: &Value, key| package.get(key)?.as_str().map(str::to_owned);
     let packages = metadata.get("packages").and_then(Value::as_array);
-    let is_it = |it: &&Value| text(it, "name").is_some_and(|it| it == name);
+    let is_it = |it: &&Value| {
+        text(it, "name").is_some_and(|it| it == name)
+            && text(it, "version").is_some_and(|it| it.starts_with(version))
+    };
     let package = packages.unwrap().iter().find(is_it).unwrap();
     let manifest = PathBuf::from(text(package, "manifest_path").unwrap());
     manifest.parent().unwrap().to_owned()

@@ -56,6 +56,8 @@ __attribute__((noinline)) void handle(struct request *request)
 int main(void)
 {
     struct request request = { .id = 9 };
+    puts("ready");
+    fflush(stdout);
     getchar();
     call_one();
     call_two();
@@ -97,35 +99,40 @@ int BPF_UPROBE(on_request, struct request *request)
 }
 "#;
 
-/// Starts the application in the directory that it is told, and prints what BPF saw.
+/// Starts the application that it is told, and prints what BPF saw.
 const TRACER: &str = r#"
 core_runtime::embed!();
-use core_runtime::{Binary, Loader, TypeInfo, Uprobe};
-use std::io::Write;
+use core_runtime::{Loader, Process, TypeInfo, Uprobe};
+use std::io::{BufRead, BufReader, Write};
 use std::process::{Command, Stdio};
 
 fn main() -> core_runtime::Result<()> {
-    let directory = std::path::PathBuf::from(std::env::args().nth(1).unwrap());
-    let [application, one, two] =
-        ["application", "libone.so", "libtwo.so"].map(|name| directory.join(name));
-    let mut child = Command::new(&application)
+    let mut child = Command::new(std::env::args().nth(1).unwrap())
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
+    let mut said = BufReader::new(child.stdout.take().unwrap());
+    let mut line = String::new();
+    said.read_line(&mut line).unwrap();
+    assert_eq!(line, "ready\n");
 
+    let process = Process::new(child.id())?;
+    let [application, one, two] =
+        [process.program()?, process.library("libone.so")?, process.library("libtwo.so")?];
     let mut storage = std::mem::MaybeUninit::uninit();
-    let skeleton = Loader::new(TypeInfo::of_process(child.id())?)
-        .and(TypeInfo::from_file(&one)?.with_prefix("one_")?)
-        .and(TypeInfo::from_file(&two)?.with_prefix("two_")?)
+    let skeleton = Loader::new(TypeInfo::of(&application)?)
+        .and(TypeInfo::of(&one)?.with_prefix("one_")?)
+        .and(TypeInfo::of(&two)?.with_prefix("two_")?)
         .load(bpf::trace::TraceSkelBuilder::default(), &mut storage)?;
     let _attached = [
-        Uprobe::symbol(&Binary::open(&one)?, "one").attach(&skeleton.progs.on_one)?,
-        Uprobe::symbol(&Binary::open(&two)?, "two").attach(&skeleton.progs.on_two)?,
-        Uprobe::symbol(&Binary::open(&application)?, "handle").attach(&skeleton.progs.on_request)?,
+        Uprobe::symbol(&one, "one").attach(&skeleton.progs.on_one)?,
+        Uprobe::symbol(&two, "two").attach(&skeleton.progs.on_two)?,
+        Uprobe::symbol(&application, "handle").attach(&skeleton.progs.on_request)?,
     ];
     child.stdin.take().unwrap().write_all(b"\n").unwrap();
-    let said = child.wait_with_output().unwrap().stdout;
+    child.wait().unwrap();
+    let said = std::io::read_to_string(said).unwrap();
 
     let bss = skeleton.maps.bss_data.as_ref().unwrap();
     let name: Vec<u8> = bss.name.iter().take_while(|b| **b != 0).map(|b| *b as u8).collect();
@@ -134,7 +141,7 @@ fn main() -> core_runtime::Result<()> {
         "{} {} {} {} {} {name} {}\n",
         bss.one_id, bss.one_busy, bss.two_id, bss.two_open, bss.port, bss.request_id
     );
-    assert_eq!(seen.as_bytes(), said, "{seen}");
+    assert_eq!(seen, said);
     print!("{seen}");
     Ok(())
 }
@@ -198,7 +205,8 @@ mod root {
         let first = application(&scratch, "v1", "");
         let second = application(&scratch, "v2", "int before[5];");
         for directory in [first, second] {
-            let seen = output_of(scratch.cargo("run").arg("--").arg(directory));
+            let application = directory.join("application");
+            let seen = output_of(scratch.cargo("run").arg("--").arg(application));
             assert_eq!(seen, "70001 1 5 1 443 two 9\n");
         }
     }

@@ -153,6 +153,38 @@ fn binaries_that_mean_the_same_need_no_prefix() {
     assert_eq!(seen[..2], [21, 21]);
 }
 
+/// A library whose struct another library only passes on, under a typedef: libbpf fails on a typedef
+/// of what is declared only.
+#[test]
+fn a_typedef_of_what_another_binary_describes_is_read_there() {
+    let (call, traced) = traced!(15);
+    let passes = "typedef struct bio BIO; struct ssl { long a; BIO *bio; } s;";
+    let describes = "typedef struct bio BIO; struct bio { int a, number; }; BIO b;";
+    let source = r#"
+        struct bio { int number; } APP;
+        typedef struct bio BIO;
+        struct ssl { BIO *bio; } APP;
+        SEC("uprobe") int reader(struct pt_regs *ctx)
+        {
+            struct ssl *ssl = (void *)PT_REGS_PARM1(ctx);
+            BIO *bio = READ(ssl, bio);
+            say(0, READ(bio, number));
+            return 0;
+        }"#;
+    for [first, second] in [[passes, describes], [describes, passes]] {
+        let loader = Loader::new(types(first)).and(types(second));
+        let object = load(source, &loader).unwrap();
+        let bio = [50, 51];
+        let ssl = [0, std::hint::black_box(&bio).as_ptr().addr() as u64];
+        let seen = run(&object, traced, || {
+            call(std::hint::black_box(&ssl).as_ptr().addr() as u64);
+        });
+        assert_eq!(seen[0], 51);
+    }
+    let error = load(source, &Loader::new(types(passes))).unwrap_err();
+    assert!(matches!(error, Error::Unsatisfied { .. }), "{error:?}");
+}
+
 /// An application's types that are named as the kernel's are, and the kernel's, in one program.
 #[test]
 fn types_named_as_the_kernels_are_read_beside_the_kernels() {

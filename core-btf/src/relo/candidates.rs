@@ -79,6 +79,13 @@ const fn searched_kind(kind: Kind) -> Kind {
     if kind.is_enum() { Kind::Enum } else { kind }
 }
 
+/// Whether a type that was found is more than a name: a library's `typedef struct bio BIO` may stand
+/// for a struct that only another library describes, and libbpf fails on it.
+fn is_complete(btf: &Btf<'_>, ty: TypeId) -> bool {
+    let of = |kind| btf.get(ty).is_ok_and(|ty| ty.kind() == kind);
+    !(of(Kind::Typedef) && btf.resolve(ty).is_ok_and(|to| to.kind() == Kind::Fwd))
+}
+
 /// All roots of an object with their candidates.
 #[derive(Clone, Debug)]
 pub(crate) struct Roots<'o> {
@@ -205,7 +212,8 @@ impl<'o> Roots<'o> {
         };
         for (root, wanted) in self.all.iter_mut().zip(&mut wanted).filter(|(_, w)| **w) {
             if let Some(found) = btf.found(searched_kind(root.kind), root.name) {
-                root.candidates.extend(found.iter().copied().map(candidate));
+                let complete = found.iter().copied().filter(|ty| is_complete(btf, *ty));
+                root.candidates.extend(complete.map(candidate));
                 *wanted = false;
             }
         }
@@ -229,7 +237,8 @@ impl<'o> Roots<'o> {
             };
             btf.remember(searched_kind(wanted.kind), wanted.name, of_it());
             if let Some(root) = self.all.get_mut(wanted.asker) {
-                root.candidates.extend(of_it().map(candidate));
+                let complete = of_it().filter(|ty| is_complete(btf, *ty));
+                root.candidates.extend(complete.map(candidate));
             }
         }
     }
