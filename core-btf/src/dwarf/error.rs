@@ -127,6 +127,17 @@ pub struct Warning {
     pub problem: Problem,
 }
 
+impl Warning {
+    /// Whether a whole unit was left out, and not an entry.
+    #[must_use]
+    pub fn is_of_unit(&self) -> bool {
+        matches!(
+            self.problem,
+            Problem::Unit { .. } | Problem::TooDeep { .. } | Problem::Split
+        )
+    }
+}
+
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(member) = &self.member {
@@ -175,6 +186,24 @@ pub enum Problem {
     /// the class of the whole object.
     #[error("the place of a virtual base class is not fixed")]
     VirtualBase,
+    /// The unit is damaged, and left out.
+    #[error("the unit is left out: {section} at offset {offset:#x}: {source}")]
+    Unit {
+        /// ELF section.
+        section: &'static str,
+        /// Offset in that section, in bytes.
+        offset: u64,
+        /// What is wrong there.
+        source: gimli::Error,
+    },
+    /// The unit has entries within entries, thousands deep, and is left out.
+    #[error("the unit is left out: {section} at offset {offset:#x}: entries are nested too deep")]
+    TooDeep {
+        /// ELF section.
+        section: &'static str,
+        /// Offset in that section, in bytes.
+        offset: u64,
+    },
     /// The debug information of this unit is in another file.
     #[error("the unit's debug information is split off into another file")]
     Split,

@@ -15,8 +15,9 @@ use super::resolve::resolve_chunk;
 use super::root::unit_root;
 use super::rust::describe_all;
 use super::sections::Sections;
+use super::sound::{damage, failure, read_sound};
 use super::threads;
-use super::units::{Key, Units};
+use super::units::{Chunk, Key, Units};
 use crate::dedup::dedup;
 use crate::glob;
 use crate::model::{Kind, Type, TypeId};
@@ -59,7 +60,8 @@ pub struct Extraction {
     pub endian: Endian,
     /// Size of a pointer, in bytes.
     pub pointer_bytes: u8,
-    /// What was left out, or replaced by a struct without members, in the order of the file.
+    /// What was left out, or replaced by a struct without members, in the order of the file; units that
+    /// are damaged come behind their neighbours.
     pub warnings: Vec<Warning>,
 }
 
@@ -126,9 +128,19 @@ pub fn extract_all(
     let mut missing: Vec<&String> = options.roots.iter().collect();
     let mut without = None;
     let mut all = Vec::new();
+    let mut damaged = Vec::new();
     for (part, input) in parts.into_iter().zip(&inputs) {
         match part {
             Err(error) if is_no_debug_info(&error) => without = Some(error),
+            Err(Error::Member { name, source }) if damage(&source).is_some() => {
+                damaged.extend(damage(&source).map(|problem| Warning {
+                    member: Some(name.clone()),
+                    section: ".debug_info",
+                    offset: 0,
+                    problem,
+                }));
+                without = Some(Error::Member { name, source });
+            }
             parts => all.extend(parts?.into_iter().map(|part| (part, input))),
         }
     }
@@ -158,6 +170,7 @@ pub fn extract_all(
     let Some(mut out) = out else {
         return Err(without.unwrap_or(Error::NoDebugInfo));
     };
+    out.warnings.extend(damaged);
     if let Some(name) = missing.first() {
         let name = (*name).clone();
         return Err(Error::NoSuchRoot { name });
@@ -266,11 +279,25 @@ fn part(
     }
     let chunks = units.chunks();
     let collected = threads::map(&chunks, threads, |chunk| {
-        let mut collected = collect(chunk, options.functions, !options.roots.is_empty())?;
+        let (mut collected, damaged) = read_sound(chunk.units, |units| {
+            let chunk = Chunk {
+                all: chunk.all,
+                units,
+                keys: chunk.keys.clone(),
+            };
+            collect(&chunk, options.functions, !options.roots.is_empty())
+        })?;
+        collected.warnings.extend(damaged);
         resolve_chunk(&mut collected, &chunk.keys)?;
         Ok((collected, chunk.keys.clone()))
     });
     let all = join(collected.into_iter().collect::<Result<_, Error>>()?)?;
+    let mut damaged = (all.warnings.iter()).filter_map(|(_, problem)| failure(*problem));
+    if let Some(error) = damaged.next()
+        && damaged.count() + 1 == units.list().len()
+    {
+        return Err(error);
+    }
     if let Some(ty) = recursive(&all.btf) {
         let key = all.keys.get(ty.index() - 1).copied().unwrap_or_default();
         let (section, offset) = units.place(key);
@@ -300,6 +327,10 @@ fn part(
     let mut parts = Vec::new();
     if all.rust {
         let found = describe_all(&units, !options.roots.is_empty())?;
+        // A unit whose root is damaged was met before.
+        let new = |(key, _): &(Key, Problem)| all.warnings.iter().all(|(known, _)| known != key);
+        let damaged = found.damaged.into_iter().filter(new);
+        let damaged = damaged.map(|(key, it)| warning(key, it));
         let stand_ins = found.unknown.iter().enumerate();
         parts.push(Part {
             keep: Marks::all(&found.btf),
@@ -310,6 +341,7 @@ fn part(
                 .unknown
                 .iter()
                 .map(|(_, key)| warning(*key, Problem::RustLayout))
+                .chain(damaged)
                 .collect(),
             btf: found.btf,
             endian,
@@ -318,9 +350,8 @@ fn part(
     }
     parts.push(Part {
         keep: named(&all),
-        warnings: all
-            .warnings
-            .iter()
+        warnings: (all.warnings.iter())
+            .chain(&units.damaged)
             .map(|(key, problem)| warning(*key, *problem))
             .collect(),
         stand_ins: all.stand_ins,

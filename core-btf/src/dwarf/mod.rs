@@ -19,6 +19,7 @@
 //! | declaration | FWD, or the definition in its type unit |
 //! | what has no counterpart | a struct of the same size without members, and a [`Warning`] |
 //!
+//! A unit that is damaged is left out, with a [`Warning`] too; a file of which nothing is left is an error.
 //! A type of the last row spoils an extraction only when a root ([`Options::roots`]), named without
 //! wildcards, holds it by value.
 
@@ -49,6 +50,7 @@ mod root;
 pub mod rust;
 mod scalars;
 mod sections;
+mod sound;
 mod spelling;
 mod threads;
 mod types;

@@ -9,10 +9,11 @@ use gimli::{
     Reader as _, UnitHeader, UnitType,
 };
 
-use super::error::Error;
+use super::error::{Error, Problem};
 use super::package::{Package, Part};
 use super::root::unit_root;
 use super::sections::{Sections, Slice};
+use super::sound::damage;
 use super::spelling::is_flat;
 
 /// Bytes of debug information that one thread takes at a time. Independent of the number of
@@ -71,6 +72,8 @@ pub(super) struct Units<'a> {
     signatures: HashMap<u64, Key>,
     /// Where the tables of abbreviations start, in ascending order.
     tables: Vec<Table>,
+    /// Units whose header is damaged.
+    pub(super) damaged: Vec<(Key, Problem)>,
     /// What the languages of the units say of those that do not say theirs.
     flat: OnceLock<bool>,
 }
@@ -83,10 +86,11 @@ impl<'a> Units<'a> {
             list: Vec::new(),
             signatures: HashMap::new(),
             tables: Vec::new(),
+            damaged: Vec::new(),
             flat: OnceLock::new(),
         };
         let package = Package::read(sections)?;
-        out.read_info(sections, 0, false, &package)?;
+        let mut failure = out.read_info(sections, 0, false, &package)?;
         let base = sections.info().len();
         let types = DebugTypes::from(sections.types());
         let mut headers = types.units();
@@ -101,7 +105,11 @@ impl<'a> Units<'a> {
         }
         if let Some(alternate) = &sections.alternate {
             let base = out.alternate_start();
-            out.read_info(alternate, base, true, &Package::default())?;
+            let other = out.read_info(alternate, base, true, &Package::default())?;
+            failure = failure.or(other);
+        }
+        if let (Some(error), []) = (failure, out.list.as_slice()) {
+            return Err(error);
         }
         out.tables = out.list.iter().map(Unit::table).collect();
         out.tables.sort_unstable();
@@ -109,26 +117,41 @@ impl<'a> Units<'a> {
         Ok(out)
     }
 
-    /// Reads the unit headers of a `.debug_info`, whose keys start at `base`.
+    /// Reads the unit headers of a `.debug_info`, whose keys start at `base`. What is wrong with the
+    /// first that is damaged is returned.
     fn read_info(
         &mut self,
         sections: &'a Sections<'a>,
         base: usize,
         alternate: bool,
         package: &Package,
-    ) -> Result<(), Error> {
-        let info = DebugInfo::from(sections.info());
-        let mut headers = info.units();
+    ) -> Result<Option<Error>, Error> {
+        let info = sections.info();
+        let mut headers = DebugInfo::from(info).units();
         let mut end = 0;
-        while let Some(header) = headers
-            .next()
-            .map_err(|error| sections.error(error, ".debug_info", end as u64))?
-        {
-            let part = package.info.get(&end).copied();
-            self.push(header, base + end, alternate, part.unwrap_or_default())?;
-            end += header.length_including_self();
+        let mut failure = None;
+        loop {
+            match headers.next() {
+                Ok(None) => return Ok(failure),
+                Ok(Some(header)) => {
+                    let part = package.info.get(&end).copied();
+                    self.push(header, base + end, alternate, part.unwrap_or_default())?;
+                    end += header.length_including_self();
+                }
+                Err(error) => {
+                    let error = sections.error(error, ".debug_info", end as u64);
+                    let key = u32::try_from(base + end).unwrap_or_default();
+                    self.damaged.extend(damage(&error).map(|it| (key, it)));
+                    failure.get_or_insert(error);
+                    // Where the next one starts is known, if nothing else is.
+                    let Some((rest, skipped)) = behind(info, end) else {
+                        return Ok(failure);
+                    };
+                    headers = DebugInfo::from(rest).units();
+                    end += skipped;
+                }
+            }
         }
-        Ok(())
     }
 
     /// The first key of the alternate file.
@@ -280,6 +303,16 @@ impl<'a> Units<'a> {
         let (section, offset) = self.place(key);
         self.sections.error(error, section, offset)
     }
+}
+
+/// What is behind the unit at `offset`, and the number of bytes from that to there.
+fn behind(section: Slice<'_>, offset: usize) -> Option<(Slice<'_>, usize)> {
+    let mut rest = section;
+    rest.skip(offset).ok()?;
+    let before = rest.len();
+    let (length, _) = rest.read_initial_length().ok()?;
+    rest.skip(length).ok()?;
+    (!rest.is_empty()).then(|| (rest, before - rest.len()))
 }
 
 /// The key of what is at `offset` in the unit that starts at `start`.

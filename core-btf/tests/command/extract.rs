@@ -131,3 +131,52 @@ fn what_is_left_out_is_told() {
         "{long}"
     );
 }
+
+/// What could not be read is said with a number, and in full if asked for; the rest is there.
+#[test]
+fn damaged_units_are_counted() {
+    let work = Workspace::new();
+    let app = work.compile("gcc -gdwarf-4 -c", "app.c", "app.o");
+    let other = work.path("other.c");
+    std::fs::write(&other, "struct other { int x; } other;").unwrap();
+    let broken = work.path("broken.o");
+    run(Command::new("gcc")
+        .args(["-gdwarf-4", "-c", "-o"])
+        .args([&broken, &other]));
+    let mut bytes = std::fs::read(&broken).unwrap();
+    let file = object::File::parse(&*bytes).unwrap();
+    let info = object::Object::section_by_name(&file, ".debug_info").unwrap();
+    let (info, _) = object::ObjectSection::file_range(&info).unwrap();
+    bytes[usize::try_from(info).unwrap() + 4] = 99;
+    std::fs::write(&broken, bytes).unwrap();
+    let both = work.path("both.o");
+    run(Command::new("ld")
+        .arg("-r")
+        .args([&broken, &app])
+        .arg("-o")
+        .arg(&both));
+
+    let extract = |flags: &[&str]| {
+        let output = core_btf()
+            .arg("extract")
+            .arg(&both)
+            .args(flags)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(0));
+        assert!(output.stdout.windows(7).any(|it| it == b"request"));
+        String::from_utf8(output.stderr).unwrap()
+    };
+    let path = both.display();
+    assert_eq!(
+        extract(&[]),
+        format!("core-btf: {path}: units left out: 1; --verbose lists them\n")
+    );
+    assert_eq!(
+        extract(&["--verbose"]),
+        format!(
+            "core-btf: {path}: .debug_info at offset 0x0: the unit is left out: \
+             .debug_info at offset 0x0: unknown DWARF version: 99\n"
+        )
+    );
+}

@@ -37,10 +37,19 @@ fn report(input: &Input, found: &Extraction, verbose: bool) {
         for warning in &found.warnings {
             output::note(&format!("{path}: {warning}"));
         }
-    } else if !found.warnings.is_empty() {
-        let count = found.warnings.len();
-        output::note(&format!(
-            "{path}: {count} entries could not be described; --verbose lists them"
-        ));
+        return;
+    }
+    let units = found.warnings.iter().filter(|it| it.is_of_unit()).count();
+    let said: Vec<_> = [
+        (units, "units left out"),
+        (found.warnings.len() - units, "entries not described"),
+    ]
+    .iter()
+    .filter(|(count, _)| *count > 0)
+    .map(|(count, what)| format!("{what}: {count}"))
+    .collect();
+    if !said.is_empty() {
+        let said = said.join(", ");
+        output::note(&format!("{path}: {said}; --verbose lists them"));
     }
 }

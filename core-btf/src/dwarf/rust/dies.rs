@@ -9,7 +9,7 @@ use gimli::{DwAte, DwTag, RunTimeEndian, constants as dw};
 
 use crate::dwarf::attrs::{Attrs, Discriminant, Number, Reader};
 use crate::dwarf::error::Error;
-use crate::dwarf::units::{Key, Units};
+use crate::dwarf::units::{Key, Unit, Units};
 use crate::rust::Type;
 
 /// Index of an entry in [`Dies`].
@@ -56,11 +56,11 @@ pub(super) struct Dies<'a> {
 }
 
 impl<'a> Dies<'a> {
-    /// Reads the entries of all units whose language is Rust.
-    pub(super) fn read(units: &Units<'a>) -> Result<Self, Error> {
+    /// Reads the entries of those units among `of_units` whose language is Rust.
+    pub(super) fn read(units: &Units<'a>, of_units: &[Unit<'a>]) -> Result<Self, Error> {
         let mut list: Vec<Die<'a>> = Vec::new();
         let mut tables = HashMap::new();
-        'units: for unit in units.list() {
+        'units: for unit in of_units {
             let at = |error| units.error(error, unit.start);
             let abbreviations = match tables.entry(unit.table()) {
                 Entry::Occupied(table) => table.into_mut(),

@@ -29,8 +29,9 @@ mod leaves;
 mod naming;
 mod roots;
 
-use super::error::Error;
+use super::error::{Error, Problem};
 use super::sections::Sections;
+use super::sound::read_sound;
 use super::units::Key;
 use super::units::Units;
 use crate::model::TypeId;
@@ -43,6 +44,8 @@ pub(super) struct Described {
     /// Types that have no members because this version of rustc lays them out in an unknown way,
     /// and the keys of their entries.
     pub(super) unknown: Vec<(TypeId, Key)>,
+    /// Units that are damaged.
+    pub(super) damaged: Vec<(Key, Problem)>,
 }
 
 /// All types of the units in Rust, in the same views. With `paths`, each has a `DECL_TAG` of `rust:`
@@ -51,9 +54,13 @@ pub(super) struct Described {
 /// # Errors
 /// Damaged input.
 pub(super) fn describe_all(units: &Units<'_>, paths: bool) -> Result<Described, Error> {
-    let dies = dies::Dies::read(units)?;
+    let (dies, damaged) = read_sound(units.list(), |list| dies::Dies::read(units, list))?;
     let (btf, unknown) = convert::convert_all(&dies, paths)?;
-    Ok(Described { btf, unknown })
+    Ok(Described {
+        btf,
+        unknown,
+        damaged,
+    })
 }
 
 /// The types that a probe's object was made for: its roots and what they are made of, in the views
@@ -68,7 +75,7 @@ pub(super) fn describe_all(units: &Units<'_>, paths: bool) -> Result<Described, 
 pub fn extract_probe(object: &[u8]) -> Result<BtfBuf, Error> {
     let sections = Sections::load(object)?;
     let units = Units::read(&sections)?;
-    let dies = dies::Dies::read(&units)?;
+    let dies = dies::Dies::read(&units, units.list())?;
     let roots = roots::of_probe(object, &dies)?;
     convert::convert(&dies, &roots)
 }
