@@ -1,5 +1,9 @@
 //! Damaged units beside sound ones: they are left out and counted, and the rest is as without them.
-#![expect(clippy::unwrap_used, reason = "helpers of tests")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "helpers of tests"
+)]
 
 use std::fs;
 use std::ops::Range;

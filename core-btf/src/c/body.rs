@@ -22,7 +22,15 @@ struct Extent {
 impl<'a> Printer<'_, '_, 'a> {
     /// `{ ... }` of a struct or union, with the attributes its layout takes.
     pub(super) fn body(&mut self, ty: &TypeRef<'a>, depth: usize) -> Result<()> {
+        // Through a pointer to a function that takes it, a type without a name may be in itself.
+        if self.open.contains(&ty.id()) {
+            return Err(Error::Type {
+                ty: ty.id(),
+                problem: "is part of its own definition",
+            });
+        }
         let (members, plan) = self.plan(ty, depth)?;
+        self.open.push(ty.id());
         self.out.push('{');
         self.end_line(ty.id())?;
         match &plan.body {
@@ -41,6 +49,7 @@ impl<'a> Printer<'_, '_, 'a> {
                 self.end_line(ty.id())?;
             }
         }
+        self.open.pop();
         self.indent(depth);
         self.close(&plan);
         Ok(())

@@ -35,6 +35,8 @@ pub(super) struct Printer<'h, 'b, 'a> {
     pub(super) aligns: Vec<u32>,
     annotations: Vec<Annotation>,
     pub(super) out: String,
+    /// Structs and unions whose members are being printed.
+    pub(super) open: Vec<TypeId>,
     /// Most bytes of `out`.
     max_bytes: usize,
     /// Bytes of parameters so far, each counted at every level of nesting.
@@ -63,6 +65,7 @@ impl<'h, 'b, 'a> Printer<'h, 'b, 'a> {
             annotations,
             out: String::new(),
             max_bytes: (btf.bytes_len().saturating_mul(MAX_PER_BYTE)).saturating_add(MAX_BESIDES),
+            open: Vec::new(),
             params_bytes: 0,
         }
     }

@@ -521,6 +521,13 @@ fn impossible_types_are_errors() {
     t.push(Type::Ptr(TypeId(2)));
     assert_eq!(problem(&t), (2, "nests deeper than 100 levels"));
 
+    // struct { struct *x; }, which has no name to say it with.
+    let mut t = Types::default();
+    t.structure("user", 8, &[("x", TypeId(2), 0, 0)]);
+    t.structure("", 8, &[("x", TypeId(3), 0, 0)]);
+    t.push(Type::Ptr(TypeId(2)));
+    assert_eq!(problem(&t), (2, "is part of its own definition"));
+
     let mut t = Types::default();
     t.typedef("t", TypeId(1));
     assert_eq!(problem(&t), (1, "is part of its own definition"));
