@@ -48,6 +48,7 @@ pub mod error;
 mod ext;
 #[cfg(feature = "dwarf")]
 pub mod glob;
+mod hash;
 #[cfg(feature = "make")]
 mod keywords;
 pub mod layout;

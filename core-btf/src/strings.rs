@@ -1,38 +1,28 @@
 //! The string section in the making: names, each stored once.
 
-use std::hash::{BuildHasher as _, RandomState};
-
 use crate::error::{Error, Result};
+use crate::hash::{Seed, Slots};
 use crate::model::NameOffset;
 use crate::write::MAX_STRING_BYTES;
 
-/// Slots of the first table; always a power of two.
-const FIRST_SLOTS: usize = 64;
-
 /// Names, each stored once.
 ///
-/// Shapes: `bytes` is the string section, from its leading NUL on. `slots` is an open-addressed
-/// table of the names' offsets, and the names themselves its keys: nothing is allocated per name.
-/// Offset 0, the empty name, marks a free slot.
+/// Shapes: `bytes` is the string section, from its leading NUL on. `slots` has the names' offsets, and
+/// the names themselves are its keys: nothing is allocated per name.
 #[derive(Clone, Debug)]
 pub(crate) struct Strings {
     bytes: Vec<u8>,
-    slots: Vec<u32>,
-    names: usize,
-    /// Random, so that input cannot be made to fill neighbouring slots. The order of `bytes` does
-    /// not depend on it.
-    seed: [u64; 2],
+    slots: Slots,
+    seed: Seed,
 }
 
 impl Strings {
     /// The empty name alone.
     pub(crate) fn new() -> Self {
-        let random = RandomState::new();
         Self {
             bytes: vec![0],
-            slots: Vec::new(),
-            names: 0,
-            seed: [random.hash_one(0), random.hash_one(1) | 1],
+            slots: Slots::default(),
+            seed: Seed::random(),
         }
     }
 
@@ -53,17 +43,20 @@ impl Strings {
         if name.is_empty() {
             return Ok(NameOffset::ANONYMOUS);
         }
+        let hash = self.seed.bytes(name.as_bytes());
+        let found = self.slots.find(hash, |offset| {
+            let stored = self.bytes.get(offset as usize..).unwrap_or_default();
+            // A stored name has no NUL, so the first one ends it.
+            stored.starts_with(name.as_bytes()) && stored.get(name.len()) == Some(&0)
+        });
+        // What has a NUL would seem to be there if what ends at the NUL is.
         if name.contains('\0') {
             return Err(Error::Name {
                 offset: u32::try_from(self.bytes.len()).unwrap_or(u32::MAX),
                 problem: "to be given to a name that contains NUL",
             });
         }
-        if 4 * self.names >= 3 * self.slots.len() {
-            self.grow();
-        }
-        let at = self.find(name.as_bytes());
-        if let Some(&known @ 1..) = self.slots.get(at) {
+        if let Some(known) = found {
             return Ok(NameOffset(known));
         }
         let offset = self.bytes.len() as u64;
@@ -79,62 +72,8 @@ impl Strings {
         let offset = offset as u32;
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.push(0);
-        self.names += 1;
-        if let Some(slot) = self.slots.get_mut(at) {
-            *slot = offset;
-        }
+        self.slots.insert(hash, offset);
         Ok(NameOffset(offset))
-    }
-
-    /// The slot that holds `name`, or the free one where it belongs. There is a free slot.
-    fn find(&self, name: &[u8]) -> usize {
-        let mask = self.slots.len() - 1;
-        #[expect(
-            clippy::cast_possible_truncation,
-            reason = "the low bits are what is wanted"
-        )]
-        let mut at = self.hash(name) as usize & mask;
-        while let Some(&offset @ 1..) = self.slots.get(at) {
-            let stored = self.bytes.get(offset as usize..).unwrap_or_default();
-            // A stored name has no NUL, so the first one ends it.
-            if stored.starts_with(name) && stored.get(name.len()) == Some(&0) {
-                break;
-            }
-            at = (at + 1) & mask;
-        }
-        at
-    }
-
-    /// Doubles the table and puts all names into it anew.
-    fn grow(&mut self) {
-        let slots = (2 * self.slots.len()).max(FIRST_SLOTS);
-        let old = std::mem::replace(&mut self.slots, vec![0; slots]);
-        for offset in old.into_iter().filter(|offset| *offset != 0) {
-            let rest = self.bytes.get(offset as usize..).unwrap_or_default();
-            let len = rest.iter().position(|&b| b == 0).unwrap_or(0);
-            let at = self.find(rest.get(..len).unwrap_or_default());
-            if let Some(slot) = self.slots.get_mut(at) {
-                *slot = offset;
-            }
-        }
-    }
-
-    /// A seeded hash: each 8 bytes are mixed in by a multiplication whose halves are folded.
-    fn hash(&self, name: &[u8]) -> u64 {
-        let [start, key] = self.seed;
-        let mix = |hash: u64, bytes: [u8; 8]| {
-            let product = u128::from(hash ^ u64::from_le_bytes(bytes)) * u128::from(key);
-            #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
-            let folded = product as u64 ^ (product >> 64) as u64;
-            folded
-        };
-        let (chunks, rest) = name.as_chunks::<8>();
-        let hash = chunks
-            .iter()
-            .fold(start ^ name.len() as u64, |hash, chunk| mix(hash, *chunk));
-        let mut last = [0; 8];
-        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        mix(hash, last)
     }
 }
 

@@ -141,6 +141,18 @@ impl BtfBuf {
         self.types = types;
     }
 
+    /// The types and the names they have.
+    #[cfg(feature = "make")]
+    pub(crate) fn into_types_and_names(self) -> (Vec<Type>, Strings) {
+        (self.types, self.strings)
+    }
+
+    /// Types whose names are those given.
+    #[cfg(feature = "make")]
+    pub(crate) fn from_types_and_names(types: Vec<Type>, strings: Strings) -> Self {
+        Self { types, strings }
+    }
+
     /// Moves the types of `other` behind those here. Their references are taken as they are; their
     /// names are looked up anew.
     #[cfg(feature = "dwarf")]

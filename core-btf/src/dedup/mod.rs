@@ -22,9 +22,13 @@
 
 mod canonical;
 mod graph;
+#[cfg(feature = "dwarf")]
+mod merger;
 mod partition;
 mod shape;
 #[cfg(test)]
 mod tests;
 
 pub use canonical::{dedup, dedup_with_map};
+#[cfg(feature = "dwarf")]
+pub(crate) use merger::Merger;

@@ -144,7 +144,7 @@ pub(super) fn names(types: &[Type], shapes: &[u32]) -> Vec<u32> {
 
 /// Name of a struct, union, enum or forward declaration that has one, and the name space that it
 /// is in.
-fn tag(ty: &Type) -> Option<(u8, NameOffset)> {
+pub(super) fn tag(ty: &Type) -> Option<(u8, NameOffset)> {
     let space = match ty {
         Type::Composite { kind, .. } | Type::Fwd { kind, .. } => match kind {
             CompositeKind::Struct => 1,

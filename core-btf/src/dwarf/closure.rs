@@ -1,6 +1,5 @@
 //! Which types to keep, and which of them contain others by value.
 
-use super::error::Error;
 use crate::model::{Type, TypeId};
 use crate::write::BtfBuf;
 
@@ -111,27 +110,4 @@ pub(super) fn recursive(btf: &BtfBuf) -> Option<TypeId> {
         }
     }
     None
-}
-
-/// Moves the marked types of `from` to the end of `to`. References among them are renumbered;
-/// those to others become `void`, so callers mark whole closures.
-pub(super) fn move_marked(from: BtfBuf, marks: &Marks, to: &mut BtfBuf) -> Result<(), Error> {
-    let mut from = from;
-    let mut types = from.take_types();
-    let mut next = to.next_id()?.0;
-    let mut ids = vec![TypeId::VOID; types.len() + 1];
-    for (old, id) in ids.iter_mut().enumerate().skip(1) {
-        if marks.contains(TypeId::from_index(old)) {
-            *id = TypeId(next);
-            next += 1;
-        }
-    }
-    let mut old = 0;
-    types.retain_mut(|ty| {
-        old += 1;
-        ty.for_each_ref_mut(|id| *id = ids.get(id.index()).copied().unwrap_or_default());
-        marks.contains(TypeId(old))
-    });
-    from.put_types(types);
-    Ok(to.append(from)?)
 }

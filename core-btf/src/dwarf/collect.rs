@@ -1,4 +1,4 @@
-//! The one pass over a run of units: every entry that is a type becomes BTF types.
+//! The one pass over a unit: every entry that is a type becomes BTF types.
 //!
 //! References cannot be followed yet, as an entry may refer to a later one, in another unit even.
 //! Until [`resolve`](super::resolve) has run, a [`TypeId`] in a type is therefore a *pending*
@@ -7,14 +7,14 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use gimli::{DwTag, RunTimeEndian, constants as dw};
+use gimli::{Abbreviations, DwTag, RunTimeEndian, constants as dw};
 
 use super::annotations;
 use super::attrs::{Attrs, Reader};
 use super::error::{Error, Problem};
 use super::spelling::{Scopes, is_flat, is_scope, symbol};
 use super::types::{self, Frame};
-use super::units::{Chunk, Key};
+use super::units::{Key, Table, Unit, Units};
 use crate::model::{NameOffset, Type, TypeId};
 use crate::write::BtfBuf;
 
@@ -171,113 +171,111 @@ impl Collected {
     }
 }
 
-/// Reads the entries of a run of units.
+/// Tables of abbreviations that neighbouring units share, by their places.
+pub(super) type Tables = HashMap<Table, Abbreviations>;
+
+/// Reads the entries of a unit. `tables` keeps what the next unit may need too.
 ///
 /// With `spellings`, types that are not called what their source calls them get a `DECL_TAG` of it.
-pub(super) fn collect(
-    chunk: &Chunk<'_, '_>,
+pub(super) fn collect<'a>(
+    units: &Units<'a>,
+    unit: &Unit<'a>,
+    tables: &mut Tables,
     functions: bool,
     spellings: bool,
 ) -> Result<Collected, Error> {
-    let units = chunk.all;
-    let mut tables = HashMap::new();
     let mut out = Collected {
         big_endian: units.sections.endian == RunTimeEndian::Big,
         pointer_bytes: units.pointer_bytes(),
         ..Collected::default()
     };
     let mut frames: Vec<Frame> = Vec::new();
-    'units: for unit in chunk.units {
-        let at = |error| units.error(error, unit.start);
-        let abbreviations = match tables.entry(unit.table()) {
-            Entry::Occupied(table) => table.into_mut(),
-            Entry::Vacant(table) => {
-                let abbreviations = units.abbreviations(unit)?;
-                table.insert(abbreviations)
-            }
-        };
-        let mut raw = unit.header.entries_raw(abbreviations, None).map_err(at)?;
-        let mut reader = Reader::new(units, unit);
-        let mut root = true;
-        let mut scopes = Scopes::default();
-        while !raw.is_empty() {
-            #[expect(clippy::cast_possible_truncation, reason = "units end below 2^31")]
-            let offset = raw.next_offset().0 as u32;
-            let key = unit.start + offset;
-            let at = |error| units.error(error, key);
-            let Some(abbrev) = raw.read_abbreviation().map_err(at)? else {
-                if let Some(frame) = frames.pop() {
-                    scopes.leave(frames.len());
-                    types::close(&mut out, frame)?;
-                }
-                continue;
-            };
-            let frame = if root {
-                root = false;
-                let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
-                open_unit(&mut out, &mut reader, key, &attrs, units.sections.split_off);
-                if attrs.language == Some(dw::DW_LANG_Rust) {
-                    out.rust = true;
-                    continue 'units;
-                }
-                scopes.flat = attrs.language.map_or_else(|| units.is_flat(), is_flat);
-                Frame::Other
-            } else if matters(abbrev.tag(), frames.last(), functions) {
-                let mut attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
-                let tag = abbrev.tag();
-                if tag == dw::DW_TAG_subprogram {
-                    attrs.name = symbol(&attrs);
-                }
-                let annotated = attrs.annotation.is_some();
-                let spelling = scopes.spell(tag, key, &attrs);
-                if abbrev.has_children() && is_scope(tag) {
-                    scopes.enter(frames.len(), tag, &attrs);
-                }
-                let frame = match &spelling {
-                    None => types::open(&mut out, frames.last_mut(), key, tag, &attrs)?,
-                    Some(spelling) => {
-                        let attrs = Attrs {
-                            name: Some(spelling.identifier.as_bytes()),
-                            ..attrs
-                        };
-                        let frame = types::open(&mut out, frames.last_mut(), key, tag, &attrs)?;
-                        if let Some(ty) = out.defined(key) {
-                            if let Some(declaration) = attrs.origin.filter(|_| is_scope(tag)) {
-                                out.complete(declaration, key);
-                            }
-                            if spellings && is_scope(tag) {
-                                out.tag(key, ty, &format!("c++:{}", spelling.original))?;
-                            }
-                            if tag == dw::DW_TAG_typedef && scopes.in_type() {
-                                out.inner_typedefs.push(ty);
-                            }
-                        }
-                        frame
-                    }
-                };
-                if annotated {
-                    let place = (&reader, unit, &*abbreviations);
-                    annotations::referred(&mut out, &frame, key, &attrs, place)?;
-                }
-                frame
-            } else {
-                raw.skip_attributes(abbrev.attributes()).map_err(at)?;
-                Frame::Other
-            };
-            if abbrev.has_children() {
-                if frames.len() == MAX_DEPTH {
-                    let (section, offset) = units.place(key);
-                    return Err(Error::TooDeep { section, offset });
-                }
-                frames.push(frame);
-            } else {
+    let at = |error| units.error(error, unit.start);
+    let abbreviations = match tables.entry(unit.table()) {
+        Entry::Occupied(table) => table.into_mut(),
+        Entry::Vacant(table) => table.insert(units.abbreviations(unit)?),
+    };
+    let mut raw = unit.header.entries_raw(abbreviations, None).map_err(at)?;
+    let mut reader = Reader::new(units, unit);
+    let mut root = true;
+    let mut scopes = Scopes::default();
+    while !raw.is_empty() {
+        #[expect(clippy::cast_possible_truncation, reason = "units end below 2^31")]
+        let offset = raw.next_offset().0 as u32;
+        let key = unit.start + offset;
+        let at = |error| units.error(error, key);
+        let Some(abbrev) = raw.read_abbreviation().map_err(at)? else {
+            if let Some(frame) = frames.pop() {
+                scopes.leave(frames.len());
                 types::close(&mut out, frame)?;
             }
-        }
-        // A damaged unit may end before its last types do.
-        while let Some(frame) = frames.pop() {
+            continue;
+        };
+        let frame = if root {
+            root = false;
+            let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
+            open_unit(&mut out, &mut reader, key, &attrs, units.sections.split_off);
+            if attrs.language == Some(dw::DW_LANG_Rust) {
+                out.rust = true;
+                return Ok(out);
+            }
+            scopes.flat = attrs.language.map_or_else(|| units.is_flat(), is_flat);
+            Frame::Other
+        } else if matters(abbrev.tag(), frames.last(), functions) {
+            let mut attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
+            let tag = abbrev.tag();
+            if tag == dw::DW_TAG_subprogram {
+                attrs.name = symbol(&attrs);
+            }
+            let annotated = attrs.annotation.is_some();
+            let spelling = scopes.spell(tag, key, &attrs);
+            if abbrev.has_children() && is_scope(tag) {
+                scopes.enter(frames.len(), tag, &attrs);
+            }
+            let frame = match &spelling {
+                None => types::open(&mut out, frames.last_mut(), key, tag, &attrs)?,
+                Some(spelling) => {
+                    let attrs = Attrs {
+                        name: Some(spelling.identifier.as_bytes()),
+                        ..attrs
+                    };
+                    let frame = types::open(&mut out, frames.last_mut(), key, tag, &attrs)?;
+                    if let Some(ty) = out.defined(key) {
+                        if let Some(declaration) = attrs.origin.filter(|_| is_scope(tag)) {
+                            out.complete(declaration, key);
+                        }
+                        if spellings && is_scope(tag) {
+                            out.tag(key, ty, &format!("c++:{}", spelling.original))?;
+                        }
+                        if tag == dw::DW_TAG_typedef && scopes.in_type() {
+                            out.inner_typedefs.push(ty);
+                        }
+                    }
+                    frame
+                }
+            };
+            if annotated {
+                let place = (&reader, unit, &*abbreviations);
+                annotations::referred(&mut out, &frame, key, &attrs, place)?;
+            }
+            frame
+        } else {
+            raw.skip_attributes(abbrev.attributes()).map_err(at)?;
+            Frame::Other
+        };
+        if abbrev.has_children() {
+            if frames.len() == MAX_DEPTH {
+                let (section, offset) = units.place(key);
+                return Err(Error::TooDeep { section, offset });
+            }
+            frames.push(frame);
+        } else {
             types::close(&mut out, frame)?;
         }
+    }
+    // A damaged unit may end before its last types do.
+    while let Some(frame) = frames.pop() {
+        types::close(&mut out, frame)?;
     }
     Ok(out)
 }

@@ -3,24 +3,16 @@
 use std::collections::HashSet;
 use std::thread::available_parallelism;
 
-use gimli::{RunTimeEndian, UnitType};
-
-use super::closure::{Marks, Through, move_marked, recursive};
-use super::collect::{Collected, StandIn, collect};
+use super::closure::{Marks, Through};
 use super::error::{Error, Problem, Warning};
 use super::input::{Input, objects};
-use super::join::{functions_with_code, join};
 use super::links::links;
-use super::resolve::resolve_chunk;
-use super::root::unit_root;
-use super::rust::describe_all;
-use super::sections::Sections;
-use super::sound::{damage, failure, read_sound};
+use super::object::{Part, extract_object};
+use super::sound::damage;
 use super::threads;
-use super::units::{Chunk, Key, Units};
-use crate::dedup::dedup;
+use crate::dedup::Merger;
 use crate::glob;
-use crate::model::{Kind, Type, TypeId};
+use crate::model::{Type, TypeId};
 use crate::read::Endian;
 use crate::write::BtfBuf;
 
@@ -76,16 +68,6 @@ pub struct Elsewhere<'a> {
     pub split: Vec<(String, &'a [u8])>,
 }
 
-/// What an object contributes.
-struct Part {
-    btf: BtfBuf,
-    keep: Marks,
-    stand_ins: Vec<StandIn>,
-    warnings: Vec<Warning>,
-    endian: Endian,
-    pointer_bytes: u8,
-}
-
 /// The types that the debug information in `data` describes: an ELF object, program or library, or
 /// an `ar` archive of objects (`.a`, `.rlib`).
 ///
@@ -118,74 +100,136 @@ pub fn extract_all(
     } else {
         links(data)?.split.iter().map(|unit| unit.id).collect()
     };
-    // Threads are for the members of an archive, or else for the units of the one object.
-    let inner = if inputs.len() > 1 { 1 } else { threads };
-    let parts = threads::map(&inputs, threads, |input| {
-        part(input, options, &split, inner).map_err(|error| input.locate(error))
-    });
+    let mut gathered = Gathered::new(options, !split.is_empty());
+    if let [input @ Input { member: None, .. }] = inputs.as_slice() {
+        let found = extract_object(input, options, &split, threads, |part| {
+            gathered.add(part, input)
+        });
+        gathered.end_object(found, input)?;
+    } else {
+        // Threads are for the members of an archive, or else for the units of the one object.
+        let inner = if inputs.len() > 1 { 1 } else { threads };
+        let member = |input: &Input<'_>| {
+            let mut parts = Vec::new();
+            let found = extract_object(input, options, &split, inner, |part| {
+                parts.push(part);
+                Ok(())
+            });
+            (parts, found)
+        };
+        let mut members = inputs.iter();
+        threads::in_order(&inputs, threads, member, |(parts, found)| {
+            members.next().map_or(Ok(()), |input| {
+                if found.is_ok() {
+                    for part in parts {
+                        gathered.add(part, input)?;
+                    }
+                }
+                gathered.end_object(found, input)
+            })
+        })?;
+    }
+    gathered.finish()
+}
 
-    let mut out: Option<Extraction> = None;
-    let mut missing: Vec<&String> = options.roots.iter().collect();
-    let mut without = None;
-    let mut all = Vec::new();
-    let mut damaged = Vec::new();
-    for (part, input) in parts.into_iter().zip(&inputs) {
-        match part {
-            Err(error) if is_no_debug_info(&error) => without = Some(error),
-            Err(Error::Member { name, source }) if damage(&source).is_some() => {
-                damaged.extend(damage(&source).map(|problem| Warning {
-                    member: Some(name.clone()),
-                    section: ".debug_info",
-                    offset: 0,
-                    problem,
-                }));
-                without = Some(Error::Member { name, source });
-            }
-            parts => all.extend(parts?.into_iter().map(|part| (part, input))),
+/// What has been extracted so far.
+struct Gathered<'o> {
+    options: &'o Options,
+    /// Whether there are files of split-off units.
+    is_split: bool,
+    /// Byte order and pointer size.
+    machine: Option<(Endian, u8)>,
+    merger: Merger,
+    warnings: Vec<Warning>,
+    /// Roots that nothing is called.
+    missing: Vec<&'o String>,
+    /// Members of which nothing is sound.
+    damaged: Vec<Warning>,
+    /// Why the last object that gave nothing did not.
+    without: Option<Error>,
+}
+
+impl<'o> Gathered<'o> {
+    fn new(options: &'o Options, is_split: bool) -> Self {
+        Self {
+            options,
+            is_split,
+            machine: None,
+            merger: Merger::new(),
+            warnings: Vec::new(),
+            missing: options.roots.iter().collect(),
+            damaged: Vec::new(),
+            without: None,
         }
     }
-    for (part, input) in all {
-        missing.retain(|root| matching(&part.btf, root).is_empty());
-        let out = out.get_or_insert_with(|| Extraction {
-            btf: BtfBuf::new(),
-            endian: part.endian,
-            pointer_bytes: part.pointer_bytes,
-            warnings: Vec::new(),
-        });
-        if (out.endian, out.pointer_bytes) != (part.endian, part.pointer_bytes) {
+
+    fn add(&mut self, part: Part, input: &Input<'_>) -> Result<(), Error> {
+        self.missing
+            .retain(|root| matching(&part.btf, root).is_empty());
+        let machine = (part.endian, part.pointer_bytes);
+        if *self.machine.get_or_insert(machine) != machine {
             return Err(input.locate(Error::Object {
                 what: "object".to_owned(),
                 problem: "has another byte order or pointer size than those before it".to_owned(),
             }));
         }
-        for root in options.roots.iter().filter(|root| !glob::is_pattern(root)) {
-            check_root(&part, root)?;
+        let mut roots = self.options.roots.iter();
+        roots
+            .by_ref()
+            .filter(|root| !glob::is_pattern(root))
+            .try_for_each(|root| check_root(&part, root))?;
+        self.merger.add(part.btf, |id| part.keep.contains(id))?;
+        self.warnings.extend(part.warnings);
+        Ok(())
+    }
+
+    /// Notes that all parts of an object have been added, or why it has none.
+    fn end_object(&mut self, found: Result<(), Error>, input: &Input<'_>) -> Result<(), Error> {
+        let Err(error) = found.map_err(|error| input.locate(error)) else {
+            return Ok(());
+        };
+        if let Error::Member { name, source } = &error
+            && let Some(problem) = damage(source)
+        {
+            self.damaged.push(Warning {
+                member: Some(name.clone()),
+                section: ".debug_info",
+                offset: 0,
+                problem,
+            });
+        } else if !is_no_debug_info(&error) {
+            return Err(error);
         }
-        move_marked(part.btf, &part.keep, &mut out.btf)?;
-        out.warnings.extend(part.warnings);
-        if !split.is_empty() {
+        self.without = Some(error);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Extraction, Error> {
+        let Some((endian, pointer_bytes)) = self.machine else {
+            return Err(self.without.unwrap_or(Error::NoDebugInfo));
+        };
+        if let Some(name) = self.missing.first() {
+            let name = (*name).clone();
+            return Err(Error::NoSuchRoot { name });
+        }
+        let mut out = Extraction {
+            btf: self.merger.finish()?,
+            endian,
+            pointer_bytes,
+            warnings: self.warnings,
+        };
+        out.warnings.extend(self.damaged);
+        if self.is_split {
             out.warnings.retain(|it| it.problem != Problem::Split);
         }
+        if !self.options.roots.is_empty() {
+            let roots = self.options.roots.iter();
+            let roots: Vec<_> = roots.flat_map(|root| matching(&out.btf, root)).collect();
+            forget_spellings(&mut out.btf, &roots);
+            out.btf = out.btf.closure(roots)?;
+        }
+        Ok(out)
     }
-    let Some(mut out) = out else {
-        return Err(without.unwrap_or(Error::NoDebugInfo));
-    };
-    out.warnings.extend(damaged);
-    if let Some(name) = missing.first() {
-        let name = (*name).clone();
-        return Err(Error::NoSuchRoot { name });
-    }
-    out.btf = dedup(out.btf)?;
-    if !options.roots.is_empty() {
-        let roots: Vec<_> = options
-            .roots
-            .iter()
-            .flat_map(|root| matching(&out.btf, root))
-            .collect();
-        forget_spellings(&mut out.btf, &roots);
-        out.btf = out.btf.closure(roots)?;
-    }
-    Ok(out)
 }
 
 fn is_no_debug_info(error: &Error) -> bool {
@@ -258,155 +302,4 @@ fn check_root(part: &Part, root: &str) -> Result<(), Error> {
         }
     }
     Ok(())
-}
-
-/// The types of one object: those of Rust, and those of other languages.
-///
-/// `split` has the identities of all split-off units that there may be.
-fn part(
-    input: &Input<'_>,
-    options: &Options,
-    split: &HashSet<u64>,
-    threads: usize,
-) -> Result<Vec<Part>, Error> {
-    let mut sections = Sections::load(input.data)?;
-    if let Some(data) = input.alternate {
-        sections.alternate = Some(Box::new(Sections::load(data)?));
-    }
-    let units = Units::read(&sections)?;
-    if input.split_off {
-        check_identity(&units, split)?;
-    }
-    let chunks = units.chunks();
-    let collected = threads::map(&chunks, threads, |chunk| {
-        let (mut collected, damaged) = read_sound(chunk.units, |units| {
-            let chunk = Chunk {
-                all: chunk.all,
-                units,
-                keys: chunk.keys.clone(),
-            };
-            collect(&chunk, options.functions, !options.roots.is_empty())
-        })?;
-        collected.warnings.extend(damaged);
-        resolve_chunk(&mut collected, &chunk.keys)?;
-        Ok((collected, chunk.keys.clone()))
-    });
-    let all = join(collected.into_iter().collect::<Result<_, Error>>()?)?;
-    let mut damaged = (all.warnings.iter()).filter_map(|(_, problem)| failure(*problem));
-    if let Some(error) = damaged.next()
-        && damaged.count() + 1 == units.list().len()
-    {
-        return Err(error);
-    }
-    if let Some(ty) = recursive(&all.btf) {
-        let key = all.keys.get(ty.index() - 1).copied().unwrap_or_default();
-        let (section, offset) = units.place(key);
-        return Err(Error::Recursive { section, offset });
-    }
-    if all.btf.is_empty()
-        && !all.rust
-        && split.is_empty()
-        && let Some(path) = all.split
-    {
-        return Err(Error::Split { path });
-    }
-    let member = input.member_name();
-    let warning = |key: Key, problem: Problem| {
-        let (section, offset) = units.place(key);
-        Warning {
-            member: member.clone(),
-            section,
-            offset,
-            problem,
-        }
-    };
-    let endian = match sections.endian {
-        RunTimeEndian::Little => Endian::Little,
-        RunTimeEndian::Big => Endian::Big,
-    };
-    let mut parts = Vec::new();
-    if all.rust {
-        let found = describe_all(&units, !options.roots.is_empty())?;
-        // A unit whose root is damaged was met before.
-        let new = |(key, _): &(Key, Problem)| all.warnings.iter().all(|(known, _)| known != key);
-        let damaged = found.damaged.into_iter().filter(new);
-        let damaged = damaged.map(|(key, it)| warning(key, it));
-        let stand_ins = found.unknown.iter().enumerate();
-        parts.push(Part {
-            keep: Marks::all(&found.btf),
-            stand_ins: stand_ins
-                .map(|(warning, (ty, _))| StandIn { ty: *ty, warning })
-                .collect(),
-            warnings: found
-                .unknown
-                .iter()
-                .map(|(_, key)| warning(*key, Problem::RustLayout))
-                .chain(damaged)
-                .collect(),
-            btf: found.btf,
-            endian,
-            pointer_bytes: units.pointer_bytes(),
-        });
-    }
-    parts.push(Part {
-        keep: named(&all),
-        warnings: (all.warnings.iter())
-            .chain(&units.damaged)
-            .map(|(key, problem)| warning(*key, *problem))
-            .collect(),
-        stand_ins: all.stand_ins,
-        btf: all.btf,
-        endian,
-        pointer_bytes: units.pointer_bytes(),
-    });
-    Ok(parts)
-}
-
-/// Fails if a file has split-off units that are none of the program's.
-fn check_identity(units: &Units<'_>, split: &HashSet<u64>) -> Result<(), Error> {
-    for unit in units.list() {
-        let id = match unit.header.type_() {
-            UnitType::Type { .. } | UnitType::SplitType { .. } => continue,
-            _ => unit.dwo_id(),
-        };
-        let id = match id {
-            None => unit_root(units, unit)?.and_then(|root| root.dwo_id),
-            id => id,
-        };
-        if !id.is_some_and(|id| split.contains(&id)) {
-            return Err(Error::Object {
-                what: "split-off unit".to_owned(),
-                problem: "is of another build than the file that names it".to_owned(),
-            });
-        }
-    }
-    Ok(())
-}
-
-/// The types with a name, but for typedefs inside of classes, and the functions with code, and what they refer to.
-fn named(all: &Collected) -> Marks {
-    let mut marks = Marks::new(&all.btf);
-    let mut inner_typedefs = all.inner_typedefs.iter().copied().peekable();
-    for (id, ty) in all.btf.iter() {
-        if inner_typedefs.next_if_eq(&id).is_some() {
-            continue;
-        }
-        let of_others = matches!(ty.kind(), Kind::Func | Kind::DeclTag | Kind::TypeTag);
-        if !ty.name().is_anonymous() && !of_others {
-            marks.add(&all.btf, id, Through::References);
-        }
-    }
-    for (ty, code) in functions_with_code(&all.functions) {
-        if code {
-            marks.add(&all.btf, ty, Through::References);
-        }
-    }
-    for (id, tag) in all.btf.iter() {
-        if let Type::DeclTag { ty, .. } = tag
-            && marks.contains(*ty)
-        {
-            marks.add(&all.btf, id, Through::References);
-        }
-    }
-    marks
 }

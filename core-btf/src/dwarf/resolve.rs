@@ -1,4 +1,4 @@
-//! From pending references to type ids: first within a run of units, where nearly all of them
+//! From pending references to type ids: first within a unit, where nearly all of them
 //! lead, then in the whole object.
 
 use std::ops::Range;
@@ -15,7 +15,7 @@ const MAX_SAME: usize = 32;
 /// Where a key leads.
 pub(super) enum Found {
     Type(TypeId),
-    /// To an entry of other units.
+    /// To an entry of another unit.
     Elsewhere(Key),
     Nothing,
 }
@@ -43,8 +43,8 @@ pub(super) fn find(meanings: &[(Key, Meaning)], keys: &Range<Key>, key: Key) -> 
     Found::Nothing
 }
 
-/// Resolves the references that stay within the run's `keys`.
-pub(super) fn resolve_chunk(chunk: &mut Collected, keys: &Range<Key>) -> Result<(), Error> {
+/// Resolves the references that stay within the unit's `keys`.
+pub(super) fn resolve_unit(chunk: &mut Collected, keys: &Range<Key>) -> Result<(), Error> {
     let mut types = chunk.btf.take_types();
     let mut lost: Vec<(usize, Key)> = Vec::new();
     let first_new = types.len();

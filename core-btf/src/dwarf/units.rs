@@ -38,6 +38,13 @@ pub(super) struct Unit<'a> {
 }
 
 impl Unit<'_> {
+    /// Keys of the entries in this unit.
+    pub(super) fn keys(&self) -> Range<Key> {
+        #[expect(clippy::cast_possible_truncation, reason = "units end below 2^31")]
+        let len = self.header.length_including_self() as u32;
+        self.start..self.start + len
+    }
+
     /// The identity of a unit that is, or has, a split-off one, if its header says it (DWARF 5).
     pub(super) fn dwo_id(&self) -> Option<u64> {
         match self.header.type_() {
@@ -226,7 +233,7 @@ impl<'a> Units<'a> {
     }
 
     /// Runs of units, each large enough to be worth a thread's while.
-    pub(super) fn chunks(&self) -> Vec<Chunk<'_, 'a>> {
+    pub(super) fn chunks(&self) -> Vec<&[Unit<'a>]> {
         let mut chunks = Vec::new();
         let mut rest = self.list.as_slice();
         while let Some(first) = rest.first() {
@@ -234,13 +241,8 @@ impl<'a> Units<'a> {
                 .iter()
                 .position(|unit| unit.start - first.start >= CHUNK_BYTES)
                 .unwrap_or(rest.len());
-            let (units, others) = rest.split_at(cut);
-            let end = others.first().map_or(1 << 31, |unit| unit.start);
-            chunks.push(Chunk {
-                all: self,
-                units,
-                keys: first.start..end,
-            });
+            let (chunk, others) = rest.split_at(cut);
+            chunks.push(chunk);
             rest = others;
         }
         chunks
@@ -254,22 +256,31 @@ impl<'a> Units<'a> {
             .unwrap_or(self.sections)
     }
 
-    /// The table of abbreviations of a unit.
+    /// Where tables of abbreviations are.
+    pub(super) fn tables(&self) -> &[Table] {
+        &self.tables
+    }
+
+    /// The bytes of a table of abbreviations.
     ///
-    /// It ends before the next one starts: tables that overlap could make each of many small units
+    /// They end before the next one starts: tables that overlap could make each of many small units
     /// have all of a large section parsed.
-    pub(super) fn abbreviations(&self, unit: &Unit<'a>) -> Result<Abbreviations, Error> {
-        let (table, sections) = (unit.table(), self.sections_of(unit));
-        let mut section = sections.abbrev();
+    pub(super) fn table(&self, table: Table) -> Slice<'a> {
+        let alternate = self.sections.alternate.as_deref();
+        let sections = alternate.filter(|_| table.alternate);
+        let section = sections.unwrap_or(self.sections).abbrev();
         let next = self.tables.partition_point(|other| *other <= table);
         let next = self.tables.get(next);
         let next = next.filter(|next| next.alternate == table.alternate);
         let end = next.map_or(section.len(), |next| next.offset.min(section.len()));
-        section
-            .truncate(end)
-            .and_then(|()| {
-                DebugAbbrev::from(section).abbreviations(DebugAbbrevOffset(table.offset))
-            })
+        section.range(table.offset.min(end)..end)
+    }
+
+    /// The table of abbreviations of a unit.
+    pub(super) fn abbreviations(&self, unit: &Unit<'a>) -> Result<Abbreviations, Error> {
+        let (table, sections) = (unit.table(), self.sections_of(unit));
+        DebugAbbrev::from(self.table(table))
+            .abbreviations(DebugAbbrevOffset(0))
             .map_err(|error| sections.error(error, ".debug_abbrev", table.offset as u64))
     }
 
@@ -321,13 +332,4 @@ pub(super) fn key_in(start: Key, offset: usize) -> Option<Key> {
         .ok()
         .and_then(|offset| start.checked_add(offset))
         .filter(|key| *key < 1 << 31)
-}
-
-/// Neighbouring units that are collected together.
-#[derive(Debug)]
-pub(super) struct Chunk<'u, 'a> {
-    pub(super) all: &'u Units<'a>,
-    pub(super) units: &'u [Unit<'a>],
-    /// Keys of the entries in these units, and of none in others.
-    pub(super) keys: Range<Key>,
 }

@@ -1,0 +1,157 @@
+//! From what is stored to the types there are.
+
+use super::{Merger, SYMBOL, Symbol, get, set, word};
+use crate::dedup::dedup;
+use crate::error::Result;
+use crate::model::{Type, TypeId};
+use crate::write::BtfBuf;
+
+impl Merger {
+    /// For each type whether what it refers to depends on the part, directly or through others.
+    fn varying(&self) -> Vec<bool> {
+        let mut varying = vec![false; self.types.len() + 1];
+        if !self.tags.iter().any(|tag| tag.ambiguous) {
+            return varying;
+        }
+        let mut found = Vec::new();
+        // Who refers to whom, backwards.
+        let mut users: Vec<(u32, u32)> = Vec::new();
+        for (number, ty) in (1..).zip(&self.types) {
+            ty.for_each_ref(|to| match self.definition(to.0) {
+                Some(0) => {}
+                Some(definition) => users.push((definition, number)),
+                None => found.push(number),
+            });
+        }
+        users.sort_unstable();
+        while let Some(number) = found.pop() {
+            let Some(mark) = varying.get_mut(number as usize) else {
+                continue;
+            };
+            if std::mem::replace(mark, true) {
+                continue;
+            }
+            let start = users.partition_point(|(to, _)| *to < number);
+            let users = users.get(start..).unwrap_or_default().iter();
+            found.extend(users.take_while(|(to, _)| *to == number).map(|it| it.1));
+        }
+        varying
+    }
+
+    /// The definition that a reference leads to: 0 for none, `None` if there are several.
+    fn definition(&self, reference: u32) -> Option<u32> {
+        if reference & SYMBOL == 0 {
+            return Some(reference);
+        }
+        match self.symbols.get((reference & !SYMBOL) as usize) {
+            Some(Symbol::Only(definition)) => Some(*definition),
+            Some(Symbol::Tag(tag)) => {
+                let tag = self.tags.get(*tag as usize);
+                match tag {
+                    Some(tag) if tag.ambiguous => None,
+                    tag => Some(tag.map_or(0, |tag| tag.definition)),
+                }
+            }
+            Some(Symbol::Announcement(_)) | None => Some(0),
+        }
+    }
+
+    /// All types, each once.
+    ///
+    /// # Errors
+    /// [`Error::Limit`].
+    pub(crate) fn finish(self) -> Result<BtfBuf> {
+        let varying = self.varying();
+        let varies = |number: u32| varying.get(number as usize) == Some(&true);
+        // Where types that do not vary go: to the first part that has them.
+        let mut common = vec![0; self.types.len() + 1];
+        let mut next = 1;
+        for &number in &self.listed {
+            if varies(number) {
+                next = word(next as usize + 1)?;
+            } else if get(&common, number) == 0 {
+                set(&mut common, number as usize, next);
+                next = word(next as usize + 1)?;
+            }
+        }
+
+        let mut out: Vec<Type> = Vec::with_capacity(next as usize - 1);
+        // Where types that vary are in this part, and which definitions it has.
+        let mut here = vec![0; self.types.len() + 1];
+        let mut defined = vec![(0, 0); self.tags.len()];
+        let mut types = self.types;
+        let mut start = 0;
+        for (part, &end) in (1..).zip(&self.ends) {
+            let listed = self.listed.get(start..end).unwrap_or_default();
+            start = end;
+            let mut next = word(out.len() + 1)?;
+            for &number in listed {
+                if varies(number) {
+                    set(&mut here, number as usize, next);
+                    next += 1;
+                } else if get(&common, number) == next {
+                    next += 1;
+                }
+                let tag = (get(&self.tags_of, number - 1) as usize).checked_sub(1);
+                if let Some(tag) = tag
+                    && let Some(defined) = defined.get_mut(tag)
+                    && defined.0 != part
+                    && self
+                        .tags
+                        .get(tag)
+                        .is_some_and(|tag| tag.announcement != number)
+                {
+                    *defined = (part, number);
+                }
+            }
+            let place = |number: u32| {
+                if varies(number) {
+                    get(&here, number)
+                } else {
+                    get(&common, number)
+                }
+            };
+            let resolve = |reference: u32| {
+                if reference & SYMBOL == 0 {
+                    return place(reference);
+                }
+                match self.symbols.get((reference & !SYMBOL) as usize) {
+                    Some(Symbol::Only(number)) => place(*number),
+                    Some(Symbol::Announcement(at)) => {
+                        let tag = self.tags.get(*at as usize);
+                        tag.map_or(0, |tag| get(&common, tag.announcement))
+                    }
+                    Some(Symbol::Tag(at)) => {
+                        let Some(tag) = self.tags.get(*at as usize) else {
+                            return 0;
+                        };
+                        let definition = tag.definition;
+                        if definition != 0 && !tag.ambiguous && !varies(definition) {
+                            return get(&common, definition);
+                        }
+                        match defined.get(*at as usize) {
+                            Some((of, number)) if *of == part => place(*number),
+                            _ => get(&common, tag.announcement),
+                        }
+                    }
+                    None => 0,
+                }
+            };
+            for &number in listed {
+                let Some(ty) = types.get_mut(number as usize - 1) else {
+                    continue;
+                };
+                let mut ty = if varies(number) {
+                    ty.clone()
+                } else if out.len() + 1 == get(&common, number) as usize {
+                    std::mem::replace(ty, Type::Ptr(TypeId::VOID))
+                } else {
+                    continue;
+                };
+                ty.for_each_ref_mut(|to| to.0 = resolve(to.0));
+                out.push(ty);
+            }
+        }
+        dedup(BtfBuf::from_types_and_names(out, self.names))
+    }
+}

@@ -1,0 +1,301 @@
+//! The types of one object, in parts that can be merged one after the other.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use gimli::{RunTimeEndian, UnitType};
+
+use super::closure::{Marks, Through, recursive};
+use super::collect::{Collected, StandIn, Tables, collect};
+use super::error::{Error, Problem, Warning};
+use super::extract::Options;
+use super::input::Input;
+use super::join::{functions_with_code, join};
+use super::linked::are_linked;
+use super::resolve::resolve_unit;
+use super::root::unit_root;
+use super::rust::describe_all;
+use super::sections::Sections;
+use super::sound::{damage, failure};
+use super::threads;
+use super::units::{Key, Unit, Units};
+use crate::model::{Kind, Type};
+use crate::read::Endian;
+use crate::write::BtfBuf;
+
+/// Types that refer to each other only.
+pub(super) struct Part {
+    pub(super) btf: BtfBuf,
+    pub(super) keep: Marks,
+    pub(super) stand_ins: Vec<StandIn>,
+    pub(super) warnings: Vec<Warning>,
+    pub(super) endian: Endian,
+    pub(super) pointer_bytes: u8,
+}
+
+/// Gives the types of one object to `add`, part by part: those of each unit, or if units refer to each
+/// other, all at once; then those of Rust.
+///
+/// `split` has the identities of all split-off units that there may be.
+pub(super) fn extract_object(
+    input: &Input<'_>,
+    options: &Options,
+    split: &HashSet<u64>,
+    threads: usize,
+    mut add: impl FnMut(Part) -> Result<(), Error> + Send,
+) -> Result<(), Error> {
+    let mut sections = Sections::load(input.data)?;
+    if let Some(data) = input.alternate {
+        sections.alternate = Some(Box::new(Sections::load(data)?));
+    }
+    let units = Units::read(&sections)?;
+    if input.split_off {
+        check_identity(&units, split)?;
+    }
+    let object = Object {
+        member: input.member_name(),
+        units: &units,
+        functions: options.functions,
+        spellings: !options.roots.is_empty(),
+    };
+    let chunks = units.chunks();
+    let mut seen = Seen::default();
+    if are_linked(&units) {
+        let mut all = Vec::new();
+        threads::in_order(
+            &chunks,
+            threads,
+            |chunk| object.read(chunk),
+            |found| {
+                all.extend(found?);
+                Ok::<_, Error>(())
+            },
+        )?;
+        let part = object.part(all, &mut seen)?;
+        add(part)?;
+    } else {
+        threads::in_order(
+            &chunks,
+            threads,
+            |chunk| object.parts(chunk),
+            |found| {
+                let (parts, other) = found?;
+                seen.join(other);
+                parts.into_iter().try_for_each(&mut add)
+            },
+        )?;
+    }
+    if seen.damaged.len() == units.list().len()
+        && let Some((_, problem)) = seen.damaged.first()
+        && let Some(error) = failure(*problem)
+    {
+        return Err(error);
+    }
+    if !seen.types
+        && !seen.rust
+        && split.is_empty()
+        && let Some(path) = seen.split
+    {
+        return Err(Error::Split { path });
+    }
+    if seen.rust {
+        add(object.rust_part(&seen)?)?;
+    }
+    if !units.damaged.is_empty() {
+        add(object.headers_part())?;
+    }
+    Ok(())
+}
+
+/// What matters of all parts of an object.
+#[derive(Default)]
+struct Seen {
+    /// Whether there are types, of other languages than Rust.
+    types: bool,
+    /// Whether there are units in Rust.
+    rust: bool,
+    /// Path of the first split-off file.
+    split: Option<String>,
+    /// Units that were left out.
+    damaged: Vec<(Key, Problem)>,
+}
+
+impl Seen {
+    fn join(&mut self, other: Self) {
+        self.types |= other.types;
+        self.rust |= other.rust;
+        self.split = self.split.take().or(other.split);
+        self.damaged.extend(other.damaged);
+    }
+}
+
+/// An object whose types are being extracted.
+struct Object<'u, 'a> {
+    /// Name of the archive member.
+    member: Option<String>,
+    units: &'u Units<'a>,
+    functions: bool,
+    /// Whether types that are not called what their source calls them get a `DECL_TAG` of it.
+    spellings: bool,
+}
+
+impl<'a> Object<'_, 'a> {
+    /// The entries of some units.
+    fn read(&self, chunk: &[Unit<'a>]) -> Result<Vec<(Collected, Range<Key>)>, Error> {
+        let mut tables = Tables::new();
+        let units = chunk.iter().map(|unit| {
+            let (functions, spellings) = (self.functions, self.spellings);
+            let mut found = match collect(self.units, unit, &mut tables, functions, spellings) {
+                Ok(found) => found,
+                // Half of the unit has been taken in by now: what there is of it is forgotten.
+                Err(error) => Collected {
+                    warnings: vec![(unit.start, damage(&error).ok_or(error)?)],
+                    ..Collected::default()
+                },
+            };
+            resolve_unit(&mut found, &unit.keys())?;
+            Ok((found, unit.keys()))
+        });
+        units.collect()
+    }
+
+    /// The types of some units, each by itself.
+    fn parts(&self, chunk: &[Unit<'a>]) -> Result<(Vec<Part>, Seen), Error> {
+        let mut seen = Seen::default();
+        let units = self.read(chunk)?.into_iter();
+        let parts = units.map(|unit| self.part(vec![unit], &mut seen));
+        Ok((parts.collect::<Result<_, Error>>()?, seen))
+    }
+
+    fn warning(&self, key: Key, problem: Problem) -> Warning {
+        let (section, offset) = self.units.place(key);
+        Warning {
+            member: self.member.clone(),
+            section,
+            offset,
+            problem,
+        }
+    }
+
+    fn endian(&self) -> Endian {
+        match self.units.sections.endian {
+            RunTimeEndian::Little => Endian::Little,
+            RunTimeEndian::Big => Endian::Big,
+        }
+    }
+
+    /// The types of units that refer to each other only.
+    fn part(&self, units: Vec<(Collected, Range<Key>)>, seen: &mut Seen) -> Result<Part, Error> {
+        let all = join(units)?;
+        if let Some(ty) = recursive(&all.btf) {
+            let key = all.keys.get(ty.index() - 1).copied().unwrap_or_default();
+            let (section, offset) = self.units.place(key);
+            return Err(Error::Recursive { section, offset });
+        }
+        let warnings = all.warnings.iter();
+        let warnings = warnings.map(|(key, problem)| self.warning(*key, *problem));
+        let part = Part {
+            keep: named(&all),
+            warnings: warnings.collect(),
+            stand_ins: all.stand_ins,
+            btf: all.btf,
+            endian: self.endian(),
+            pointer_bytes: self.units.pointer_bytes(),
+        };
+        let is_damage = |(_, problem): &(Key, Problem)| failure(*problem).is_some();
+        seen.join(Seen {
+            types: !part.btf.is_empty(),
+            rust: all.rust,
+            split: all.split,
+            damaged: all.warnings.into_iter().filter(is_damage).collect(),
+        });
+        Ok(part)
+    }
+
+    /// The types of all units in Rust.
+    fn rust_part(&self, seen: &Seen) -> Result<Part, Error> {
+        let found = describe_all(self.units, self.spellings)?;
+        let unknown = found.unknown.iter();
+        let unknown = unknown.map(|(_, key)| self.warning(*key, Problem::RustLayout));
+        // A unit whose root is damaged was met before.
+        let new = |(key, _): &(Key, Problem)| seen.damaged.iter().all(|(known, _)| known != key);
+        let damaged = found.damaged.into_iter().filter(new);
+        let warnings = unknown.chain(damaged.map(|(key, problem)| self.warning(key, problem)));
+        let stand_ins = found.unknown.iter().enumerate();
+        Ok(Part {
+            keep: Marks::all(&found.btf),
+            warnings: warnings.collect(),
+            stand_ins: stand_ins
+                .map(|(warning, (ty, _))| StandIn { ty: *ty, warning })
+                .collect(),
+            btf: found.btf,
+            endian: self.endian(),
+            pointer_bytes: self.units.pointer_bytes(),
+        })
+    }
+
+    /// No types, but warnings of the units whose headers are damaged.
+    fn headers_part(&self) -> Part {
+        let damaged = self.units.damaged.iter();
+        let btf = BtfBuf::new();
+        Part {
+            keep: Marks::new(&btf),
+            warnings: damaged
+                .map(|(key, problem)| self.warning(*key, *problem))
+                .collect(),
+            stand_ins: Vec::new(),
+            btf,
+            endian: self.endian(),
+            pointer_bytes: self.units.pointer_bytes(),
+        }
+    }
+}
+
+/// Fails if a file has split-off units that are none of the program's.
+fn check_identity(units: &Units<'_>, split: &HashSet<u64>) -> Result<(), Error> {
+    for unit in units.list() {
+        let id = match unit.header.type_() {
+            UnitType::Type { .. } | UnitType::SplitType { .. } => continue,
+            _ => unit.dwo_id(),
+        };
+        let id = match id {
+            None => unit_root(units, unit)?.and_then(|root| root.dwo_id),
+            id => id,
+        };
+        if !id.is_some_and(|id| split.contains(&id)) {
+            return Err(Error::Object {
+                what: "split-off unit".to_owned(),
+                problem: "is of another build than the file that names it".to_owned(),
+            });
+        }
+    }
+    Ok(())
+}
+
+/// The types with a name, but for typedefs inside of classes, and the functions with code, and what they refer to.
+fn named(all: &Collected) -> Marks {
+    let mut marks = Marks::new(&all.btf);
+    let mut inner_typedefs = all.inner_typedefs.iter().copied().peekable();
+    for (id, ty) in all.btf.iter() {
+        if inner_typedefs.next_if_eq(&id).is_some() {
+            continue;
+        }
+        let of_others = matches!(ty.kind(), Kind::Func | Kind::DeclTag | Kind::TypeTag);
+        if !ty.name().is_anonymous() && !of_others {
+            marks.add(&all.btf, id, Through::References);
+        }
+    }
+    for (ty, code) in functions_with_code(&all.functions) {
+        if code {
+            marks.add(&all.btf, ty, Through::References);
+        }
+    }
+    for (id, tag) in all.btf.iter() {
+        if let Type::DeclTag { ty, .. } = tag
+            && marks.contains(*ty)
+        {
+            marks.add(&all.btf, id, Through::References);
+        }
+    }
+    marks
+}
