@@ -140,7 +140,7 @@ fn types_without_counterpart() {
     for root in ["set", "holds"] {
         let expected = Error::Unsupported {
             root: root.to_owned(),
-            warning: warning.clone(),
+            warning: Box::new(warning.clone()),
         };
         assert_eq!(rooted(&object, root).unwrap_err(), expected);
     }

@@ -87,7 +87,7 @@ pub enum Error {
         /// The name that was asked for.
         root: String,
         /// What is in the way.
-        warning: Warning,
+        warning: Box<Warning>,
     },
     /// A root of a probe's object that cannot be followed.
     #[error("root {line:?} {problem}")]

@@ -297,7 +297,7 @@ fn check_root(part: &Part, root: &str) -> Result<(), Error> {
         {
             return Err(Error::Unsupported {
                 root: root.to_owned(),
-                warning: warning.clone(),
+                warning: Box::new(warning.clone()),
             });
         }
     }
