@@ -2,6 +2,8 @@
 # make test    formatting, lints, docs and all tests, on the running kernel and in virtual machines
 # make bench   speed and memory, each figure beside the one it is compared with
 #
+# make vmlinux each struct, union and enum of a Debian kernel's BTF, beside ours from its debug
+#              information; fetches 280 MB
 # make fuzz    each fuzz target of core-btf for FUZZ_SECONDS (60), on the nightly toolchain
 #
 # Each installs the Debian packages that it needs.
@@ -20,8 +22,10 @@ export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER = sudo -E
 endif
 
 FUZZ_SECONDS ?= 60
+# The kernel of `make vmlinux`.
+VMLINUX = 6.1
 
-.PHONY: demo test check bench fuzz build-packages test-packages kernels
+.PHONY: demo test check bench fuzz vmlinux build-packages test-packages kernels
 
 demo: build-packages
 	cargo run --release --package example-app -- demo
@@ -39,6 +43,10 @@ bench: test-packages
 
 fuzz: test-packages
 	fuzz/run $(FUZZ_SECONDS)
+
+vmlinux: build-packages
+	.ci/vmlinux $(VMLINUX)
+	cargo run --release --package tests --bin vmlinux -- $(abspath $(or $(CARGO_TARGET_DIR),target))/vmlinux/$(VMLINUX)/vmlinux
 
 build-packages:
 	@.ci/packages $(BUILD_PACKAGES)

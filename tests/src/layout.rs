@@ -7,10 +7,11 @@ use core_btf::{BtfBuf, Type, TypeId};
 
 /// For each named struct, union and enum (`struct foo`) its layouts; more than one where functions
 /// have types of the same name.
-pub(crate) type Layouts = BTreeMap<String, BTreeSet<String>>;
+pub type Layouts = BTreeMap<String, BTreeSet<String>>;
 
 /// The layouts of all named structs, unions and enums.
-pub(crate) fn layouts(btf: &BtfBuf) -> Layouts {
+#[must_use]
+pub fn layouts(btf: &BtfBuf) -> Layouts {
     let mut out = Layouts::new();
     for ty in btf.types() {
         let name = btf.name(ty.name());
@@ -28,7 +29,8 @@ pub(crate) fn layouts(btf: &BtfBuf) -> Layouts {
 }
 
 /// What the two have otherwise, or not at all; empty if nothing.
-pub(crate) fn differences(ours: &Layouts, theirs: &Layouts) -> Vec<String> {
+#[must_use]
+pub fn differences(ours: &Layouts, theirs: &Layouts) -> Vec<String> {
     let names: BTreeSet<_> = ours.keys().chain(theirs.keys()).collect();
     let differ = |name: &&&String| ours.get(**name) != theirs.get(**name);
     let show = |name: &String| {
@@ -39,7 +41,8 @@ pub(crate) fn differences(ours: &Layouts, theirs: &Layouts) -> Vec<String> {
 }
 
 /// The layout of every typedef of a type that has no name of its own.
-pub(crate) fn typedef_layouts(btf: &BtfBuf) -> Layouts {
+#[must_use]
+pub fn typedef_layouts(btf: &BtfBuf) -> Layouts {
     let mut out = Layouts::new();
     for ty in btf.types() {
         if let Type::Typedef { name, ty } = ty {
@@ -151,7 +154,7 @@ fn value(btf: &BtfBuf, id: TypeId) -> String {
         | Type::Restrict(ty)
         | Type::TypeTag { ty, .. } => value(btf, *ty),
         Type::FuncProto { .. } | Type::Fwd { .. } => pointee(btf, id),
-        other => panic!("{:?} as the type of a value", other.kind()),
+        other => format!("{:?}, which is no type of a value", other.kind()),
     }
 }
 

@@ -11,6 +11,7 @@ pub mod cold;
 pub mod counter;
 pub mod forge;
 pub mod kernels;
+pub mod layout;
 pub mod libbpf;
 pub mod openssl;
 pub mod program;

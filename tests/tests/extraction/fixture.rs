@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use core_btf::read::Endian;
 use core_btf::{BtfBuf, Type};
 
-use crate::layout::{differences, layouts, typedef_layouts};
 use crate::oracle::{Workspace, extraction, ours, pahole};
 use crate::truth;
+use tests::layout::{differences, layouts, typedef_layouts};
 
 const COMPILERS: [&str; 2] = ["gcc", "clang"];
 const VERSIONS: [&str; 2] = ["-gdwarf-4", "-gdwarf-5"];

@@ -8,8 +8,8 @@ use core_btf::dwarf::{Error, Extraction, Options, extract};
 use core_btf::{Type, elf};
 
 use crate::fixture::source;
-use crate::layout::{Layouts, differences, layouts, typedef_layouts};
 use crate::oracle::{Workspace, ours, run};
+use tests::layout::{Layouts, differences, layouts, typedef_layouts};
 
 /// A second unit, with types of its own and some of the fixture's.
 const OTHER: &str = "

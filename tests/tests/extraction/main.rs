@@ -5,7 +5,6 @@
 mod fixture;
 mod inputs;
 mod kernel;
-mod layout;
 mod oracle;
 mod real;
 mod truth;

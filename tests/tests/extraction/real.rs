@@ -6,8 +6,8 @@ use std::process::Command;
 use core_btf::BtfBuf;
 use tests::sources;
 
-use crate::layout::{Layouts, differences, layouts, typedef_layouts};
 use crate::oracle::{Workspace, ours, pahole, run};
+use tests::layout::{Layouts, differences, layouts, typedef_layouts};
 
 /// Compares the BTF of every object with pahole's, and at last that of an archive of them with
 /// all of these together. Returns how many types of their own the files have.
