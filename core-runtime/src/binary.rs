@@ -9,6 +9,7 @@ use crate::elf::Elf;
 use crate::error::Result;
 use crate::file::{self, real_name};
 use crate::process::Process;
+use crate::type_info::Places;
 
 /// A program or library, opened: an ELF file, with what is known of where it came from.
 ///
@@ -26,6 +27,7 @@ use crate::process::Process;
 #[derive(Clone)]
 pub struct Binary {
     inner: Arc<Inner>,
+    places: Places,
 }
 
 struct Inner {
@@ -67,7 +69,25 @@ impl Binary {
         };
         Ok(Self {
             inner: Arc::new(inner),
+            places: Places::default(),
         })
+    }
+
+    /// Looks for its separate debug files in these directories, instead of in `/usr/lib/debug`. For
+    /// a binary of a process with another root directory, that is in these directories in its root,
+    /// and then in the tracer's.
+    #[cfg(feature = "dwarf")]
+    #[must_use]
+    pub fn debug_dirs(mut self, directories: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
+        self.places.debug_dirs = directories.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Looks for a file with its types, `BUILD-ID.btf`, in these directories of the tracer.
+    #[must_use]
+    pub fn btf_dirs(mut self, directories: impl IntoIterator<Item = impl Into<PathBuf>>) -> Self {
+        self.places.btf_dirs = directories.into_iter().map(Into::into).collect();
+        self
     }
 
     /// What messages call it: the path that it had when it was opened, as its process sees it;
@@ -95,6 +115,19 @@ impl Binary {
     #[must_use]
     pub fn path(&self) -> PathBuf {
         file::kernel_path(self.inner.elf.file())
+    }
+
+    pub(crate) fn places(&self) -> &Places {
+        &self.places
+    }
+
+    /// The path that the file has, or had.
+    #[cfg(feature = "dwarf")]
+    pub(crate) fn live_name(&self) -> PathBuf {
+        let name = self.name().to_string_lossy();
+        let name = name.strip_suffix(" (deleted)").unwrap_or(&name);
+        let path = Path::new(name);
+        std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
     }
 
     pub(crate) fn elf(&self) -> &Elf {

@@ -8,6 +8,7 @@ use core_btf::relo::Row;
 
 use crate::privilege::Missing;
 use crate::same_name::SameName;
+use crate::type_info::Tried;
 
 /// The result of this crate's functions.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -33,12 +34,16 @@ pub enum Error {
         source: io::Error,
     },
     /// A file that should describe its types does not.
-    #[error("{} has no type information: {hint}", file.display())]
+    #[error(
+        "{} has no type information:{}\n  build it with core-build and `core_runtime::embed!()`, or \
+         have `core-btf extract` make a BTF file from its debug information",
+        file.display(), lines(tried)
+    )]
     NoTypeInfo {
         /// The file.
         file: PathBuf,
-        /// What would give it some.
-        hint: &'static str,
+        /// All places where it was looked for, in that order.
+        tried: Vec<Tried>,
     },
     /// A BTF blob that does not follow the format.
     #[error("malformed BTF in {origin}, in the blob at offset {offset:#x}")]
@@ -57,18 +62,6 @@ pub enum Error {
         file: PathBuf,
         /// The difference.
         source: core_btf::layout::Mismatch,
-    },
-    /// A binary without BTF has no debug information that could replace it.
-    #[cfg(feature = "dwarf")]
-    #[error(
-        "{} has no `.BTF` section, and its debug information does not describe its types",
-        file.display()
-    )]
-    DebugInfo {
-        /// The binary.
-        file: PathBuf,
-        /// Why it does not.
-        source: core_btf::dwarf::Error,
     },
     /// An object reads the kernel's types, and the kernel does not publish them.
     #[error(
@@ -318,7 +311,7 @@ fn is_statistics(line: &str) -> bool {
 /// Most rows that a message shows; the error has them all.
 const MAX_LINES: usize = 20;
 
-fn lines(rows: &[Row]) -> String {
+fn lines<T: ToString>(rows: &[T]) -> String {
     let mut lines: Vec<_> = rows.iter().map(ToString::to_string).collect();
     // A macro that reads in several steps has a row for each.
     lines.dedup();

@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
+use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
@@ -63,6 +64,31 @@ fn regular(found: OwnedFd) -> io::Result<File> {
         return Err(io::Error::new(kind, "it is not a regular file"));
     }
     Ok(openat(CWD, kernel_path(&found), READ, Mode::empty())?.into())
+}
+
+/// All of a file, from its start, if that is at most `limit` bytes.
+pub(crate) fn read(file: &File, limit: u64) -> io::Result<Vec<u8>> {
+    let too_large = || {
+        let problem = format!("it has more than the {limit} bytes that may yet be read");
+        io::Error::new(io::ErrorKind::FileTooLarge, problem)
+    };
+    let len = file.metadata()?.len();
+    if len > limit {
+        return Err(too_large());
+    }
+    let mut bytes = vec![0; usize::try_from(len).map_err(|_| too_large())?];
+    let mut done = 0;
+    while let Some(rest) = bytes.get_mut(done..).filter(|rest| !rest.is_empty()) {
+        match file.read_at(rest, done as u64) {
+            // It has shrunk meanwhile.
+            Ok(0) => break,
+            Ok(read) => done += read,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    bytes.truncate(done);
+    Ok(bytes)
 }
 
 /// A path that leads the kernel to this open file, wherever it is and whatever became of its name.

@@ -12,7 +12,7 @@ use core_btf::{BpfObject, Btf};
 use memmap2::Mmap;
 
 use crate::error::{Error, Result};
-use crate::type_info::TypeInfo;
+use crate::type_info::{Tried, TypeInfo};
 use crate::{file, sys};
 
 /// Where a kernel that was built with `CONFIG_DEBUG_INFO_BTF` publishes its types: those of
@@ -102,7 +102,7 @@ impl KernelTypes {
                 let types = get_or_try(read, || TypeInfo::from_file(vmlinux))?;
                 let first = types.blobs().next().ok_or_else(|| Error::NoTypeInfo {
                     file: vmlinux.clone(),
-                    hint: "it has no BTF blob",
+                    tried: vec![Tried::new("BTF", "it has no blob")],
                 });
                 first.map(Cow::Owned)
             }

@@ -50,5 +50,5 @@ pub use loader::{BpfObject, Loader, Opened, OpenedObject};
 pub use privilege::{Capability, Missing};
 pub use process::Process;
 pub use same_name::SameName;
-pub use type_info::TypeInfo;
+pub use type_info::{Tried, TypeInfo};
 pub use uprobe::{Attached, Uprobe};

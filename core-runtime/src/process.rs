@@ -234,6 +234,34 @@ impl Process {
         file::open_in_root(self.root()?.as_fd(), path)
     }
 
+    /// Whether a path means the same file to the process and to the tracer.
+    #[cfg(feature = "dwarf")]
+    pub(crate) fn shares_root(&self) -> bool {
+        let identity = |stat: rustix::fs::Stat| (stat.st_dev, stat.st_ino);
+        ["root", "ns/mnt"].iter().all(|name| {
+            let its =
+                rustix::fs::statat(&self.handle.directory, *name, rustix::fs::AtFlags::empty());
+            let own = rustix::fs::stat(format!("/proc/self/{name}"));
+            matches!((its, own), (Ok(its), Ok(own)) if identity(its) == identity(own))
+        })
+    }
+
+    /// A path as it is in the root directory of the process, of one that the kernel gave.
+    #[cfg(feature = "dwarf")]
+    pub(crate) fn inside(&self, path: &Path) -> PathBuf {
+        let inside = self.root_name().and_then(|root| {
+            let inside = path.strip_prefix(root).ok()?;
+            Some(Path::new("/").join(inside))
+        });
+        inside.unwrap_or_else(|| path.to_path_buf())
+    }
+
+    /// The path of its root directory from the tracer's, if it can be reached from there.
+    fn root_name(&self) -> Option<PathBuf> {
+        let root = readlinkat(&self.handle.directory, "root", Vec::new()).ok()?;
+        Some(PathBuf::from(root.to_string_lossy().into_owned()))
+    }
+
     /// Opens a file of `/proc/PID`.
     fn open(&self, name: &Path) -> Result<File> {
         file::open_at(&self.handle.directory, name)
@@ -296,9 +324,8 @@ impl Process {
         }
         // The kernel gives paths from the tracer's root, if they can be reached from there.
         let path = Path::new(mapping.name());
-        let root = readlinkat(directory, "root", Vec::new());
-        let root = root.map(|root| PathBuf::from(root.to_string_lossy().into_owned()));
-        let inside = root.ok().and_then(|root| path.strip_prefix(root).ok());
+        let root = self.root_name();
+        let inside = root.and_then(|root| path.strip_prefix(root).ok());
         let inside = inside.filter(|inside| *inside != relative(path));
         let replaced = || Error::ReplacedFile {
             pid: self.pid(),

@@ -6,3 +6,5 @@
 mod libraries;
 #[path = "targets/programs.rs"]
 mod programs;
+#[path = "targets/sources.rs"]
+mod sources;

@@ -39,6 +39,12 @@ pub enum Error {
         /// The `.dwo` file that the first such unit names.
         path: String,
     },
+    /// The debug information refers to that of another file, which is not there.
+    #[error("its alternate debug file {path} is not there")]
+    Alternate {
+        /// The path that it has for it.
+        path: String,
+    },
     /// The debug information does not follow the DWARF standard, or goes beyond what is read.
     #[error("{section} at offset {offset:#x}: {source}")]
     Dwarf {

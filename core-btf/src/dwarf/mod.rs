@@ -40,6 +40,7 @@ mod closure;
 mod collect;
 mod error;
 mod extract;
+mod files;
 mod input;
 mod join;
 mod linked;
@@ -60,4 +61,5 @@ mod units;
 
 pub use error::{Error, Problem, Warning};
 pub use extract::{Elsewhere, Extraction, Options, extract, extract_all};
+pub use files::{DebugFile, DebugFiles, FileProblem, PassedOver, Places};
 pub use links::{Links, Split, crc32, links};

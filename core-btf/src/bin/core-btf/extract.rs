@@ -1,9 +1,11 @@
 //! `core-btf extract`: DWARF to BTF.
 
+use std::path::Path;
+
 use core_btf::dwarf::{Extraction, Options, extract_all};
 
 use crate::args::{ExtractArgs, Extracting};
-use crate::debug::Debug;
+use crate::debug;
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::output;
@@ -21,18 +23,19 @@ pub(crate) fn blob(input: &Input, args: &Extracting) -> Result<Vec<u8>, Failure>
         functions: args.types.is_empty() && !args.no_functions,
         threads: args.threads,
     };
-    let debug = Debug::find(input, &args.debug_dir)?;
-    let input = debug.main(input);
-    let found = extract_all(&input.bytes, &debug.elsewhere(), &options);
-    let found = found.map_err(|error| input.failure(error))?;
-    report(input, &found, args.verbose);
+    let files = debug::find(input, &args.debug_dir)?;
+    let separate = files.separate.as_ref();
+    let path = separate.map_or(&input.path, |file| &file.path);
+    let found = extract_all(files.main(&input.bytes), &files.elsewhere(), &options);
+    let found = found.map_err(|error| Failure::file(path, error))?;
+    report(path, &found, args.verbose);
     let blob = found.btf.encode(found.endian);
-    blob.map_err(|error| input.failure(error))
+    blob.map_err(|error| Failure::file(path, error))
 }
 
 /// Says what could not be described.
-fn report(input: &Input, found: &Extraction, verbose: bool) {
-    let path = input.path.display();
+fn report(path: &Path, found: &Extraction, verbose: bool) {
+    let path = path.display();
     if verbose {
         for warning in &found.warnings {
             output::note(&format!("{path}: {warning}"));

@@ -1,8 +1,6 @@
-//! Where the application's BTF comes from.
+//! The application's types.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::Read as _;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -10,6 +8,7 @@ use std::path::Path;
 use core_btf::prefix::Prefix;
 use core_btf::{Btf, BtfBuf, layout};
 
+use super::sources;
 use crate::binary::Binary;
 use crate::elf::Elf;
 use crate::error::{Error, Result};
@@ -18,11 +17,7 @@ use crate::process::Process;
 
 /// Most bytes of BTF that are read from a file. The format itself ends at 16 MiB of names and, in
 /// the kernel, a million types.
-const MAX_BTF_BYTES: u64 = 256 << 20;
-
-/// Most bytes of a file whose debug information is read: browsers with theirs have as many.
-#[cfg(feature = "dwarf")]
-const MAX_DEBUG_FILE_BYTES: u64 = 4 << 30;
+pub(super) const MAX_BTF_BYTES: u64 = 256 << 20;
 
 /// The types of the application that is traced, as BTF.
 ///
@@ -63,54 +58,42 @@ impl TypeInfo {
     /// As [`TypeInfo::of`]; [`Error::Io`] also for what is no regular file.
     pub fn from_file(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
-        let io = |action| {
-            move |source| Error::Io {
-                action,
-                path: path.to_path_buf(),
-                source,
-            }
+        let io = |source| Error::Io {
+            action: "read",
+            path: path.to_path_buf(),
+            source,
         };
         let file = file::open(path)?;
         let mut magic = [0; 4];
-        let read = file.read_at(&mut magic, 0).map_err(io("read"))?;
+        let read = file.read_at(&mut magic, 0).map_err(io)?;
         if (read, magic) == (4, *b"\x7fELF") {
             return Self::of(&Binary::new(file, real_name(path), None)?);
         }
-        let len = file
-            .metadata()
-            .map_err(io("open"))?
-            .len()
-            .min(MAX_BTF_BYTES);
-        let mut bytes = Vec::with_capacity(usize::try_from(len).unwrap_or_default());
-        file.take(MAX_BTF_BYTES)
-            .read_to_end(&mut bytes)
-            .map_err(io("read"))?;
+        let bytes = file::read(&file, MAX_BTF_BYTES).map_err(io)?;
         Self::new(real_name(path).display().to_string(), 0, bytes.into())
     }
 
-    /// The types of a program or library: its `.BTF` section.
-    #[cfg_attr(
-        feature = "dwarf",
-        doc = "One without is described by its DWARF debug information."
-    )]
+    /// The types of a program or library. These are looked for, in this order,
+    ///
+    /// 1. in its `.BTF` section,
+    /// 2. in its DWARF debug information, or else that of its separate debug file, wherever
+    ///    [`Binary::debug_dirs`] says; this takes feature `dwarf`, and up to a gigabyte of files is
+    ///    read,
+    /// 3. in the file `BUILD-ID.btf` (the build-id in hexadecimal digits) of the directories that
+    ///    [`Binary::btf_dirs`] names.
+    ///
+    /// A `.BTF` section that is damaged, or not right, is an error though there be other sources.
     ///
     /// # Errors
-    /// [`Error::NoTypeInfo`], [`Error::MalformedBtf`], [`Error::MalformedElf`], [`Error::Io`],
-    /// [`Error::Layout`] when the types that it carries are not those that it was compiled with.
+    /// [`Error::NoTypeInfo`] with all that was tried, [`Error::MalformedBtf`],
+    /// [`Error::MalformedElf`], [`Error::Io`], [`Error::Layout`] when the types that it carries are
+    /// not those that it was compiled with.
     pub fn of(binary: &Binary) -> Result<Self> {
-        let elf = binary.elf();
-        let Some(section) = elf.section(".BTF") else {
-            return from_debug_info(elf.file(), binary.name());
-        };
-        let bytes = elf.data(section)?;
-        let origin = binary.name().display().to_string();
-        let types = Self::new(origin, section.offset, bytes.into())?;
-        types.prove(elf)?;
-        Ok(types)
+        sources::find(binary)
     }
 
     /// Compares the types with what the compiler itself said of their layout.
-    fn prove(&self, elf: &Elf) -> Result<()> {
+    pub(super) fn prove(&self, elf: &Elf) -> Result<()> {
         let Some(section) = elf.section(layout::SECTION) else {
             return Ok(());
         };
@@ -172,8 +155,19 @@ impl TypeInfo {
         }
     }
 
+    /// One blob that was encoded here.
+    #[cfg(feature = "dwarf")]
+    pub(super) fn encoded(origin: String, blob: Vec<u8>) -> Result<Self, core_btf::Error> {
+        let (_, len) = Btf::parse_prefix(&blob)?;
+        Ok(Self {
+            origin,
+            bytes: blob.into(),
+            blobs: std::iter::once(0..len).collect(),
+        })
+    }
+
     /// Checks the blobs in `bytes`, which stand at `offset` of their file.
-    fn new(origin: String, offset: u64, bytes: Cow<'static, [u8]>) -> Result<Self> {
+    pub(super) fn new(origin: String, offset: u64, bytes: Cow<'static, [u8]>) -> Result<Self> {
         let mut blobs = Vec::new();
         let mut start = 0;
         loop {
@@ -218,59 +212,4 @@ impl TypeInfo {
     pub fn origin(&self) -> &str {
         &self.origin
     }
-}
-
-#[cfg(not(feature = "dwarf"))]
-fn from_debug_info(_: &File, path: &Path) -> Result<TypeInfo> {
-    Err(Error::NoTypeInfo {
-        file: real_name(path),
-        hint: "build it with core-build and `core_runtime::embed!()`, name a BTF file made from \
-               it, or read its debug information with core-runtime's feature `dwarf`",
-    })
-}
-
-/// The types that DWARF describes, as BTF.
-#[cfg(feature = "dwarf")]
-fn from_debug_info(file: &File, path: &Path) -> Result<TypeInfo> {
-    use core_btf::dwarf;
-    use std::io;
-
-    let io = |source| Error::Io {
-        action: "read",
-        path: path.to_path_buf(),
-        source,
-    };
-    if file.metadata().map_err(io)?.len() > MAX_DEBUG_FILE_BYTES {
-        return Err(io(io::ErrorKind::FileTooLarge.into()));
-    }
-    let mut data = Vec::new();
-    let mut file = file.take(MAX_DEBUG_FILE_BYTES);
-    file.read_to_end(&mut data).map_err(io)?;
-    let options = dwarf::Options {
-        // Programs read data; a relocation never names a function.
-        functions: false,
-        ..dwarf::Options::default()
-    };
-    let failed = |source| Error::DebugInfo {
-        file: real_name(path),
-        source,
-    };
-    let extraction = dwarf::extract(&data, &options).map_err(failed)?;
-    for warning in &extraction.warnings {
-        tracing::debug!(file = %path.display(), "{warning}");
-    }
-    let bytes = extraction
-        .btf
-        .encode(extraction.endian)
-        .map_err(|source| Error::MalformedBtf {
-            origin: display(path),
-            offset: 0,
-            source,
-        })?;
-    TypeInfo::new(display(path), 0, bytes.into())
-}
-
-#[cfg(feature = "dwarf")]
-fn display(path: &Path) -> String {
-    real_name(path).display().to_string()
 }

@@ -1,0 +1,10 @@
+//! Where the application's BTF comes from.
+
+#[cfg(feature = "dwarf")]
+mod debug_info;
+mod sources;
+mod types;
+
+pub(crate) use sources::Places;
+pub use sources::Tried;
+pub use types::TypeInfo;
