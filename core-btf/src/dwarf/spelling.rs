@@ -12,6 +12,7 @@
 //! | underscores at the start of a part (`__cxx11`) | left out |
 //! | other characters than C's | their number, `u00f6` |
 //! | `a___b`, which CO-RE would take for a flavor | `a_3_b` |
+//! | what gcc and clang write differently (`long unsigned int`, `4UL`) | what is shorter (`unsigned long`, `4`) |
 //! | more than 127 bytes | cut, with a hash of the whole at the end |
 //!
 //! Enumerators are named like types beside their enum, those of an `enum class` like types inside
@@ -233,10 +234,82 @@ fn spelling(original: String) -> Spelling {
     while original.contains("> >") {
         original = original.replace("> >", ">>");
     }
+    let identifier = if original.contains('<') {
+        identifier(&alike(&original))
+    } else {
+        identifier(&original)
+    };
     Spelling {
-        identifier: identifier(&original),
         original,
+        identifier,
     }
+}
+
+/// Words of which types of numbers consist.
+const NUMBERS: [&str; 8] = [
+    "unsigned", "signed", "long", "short", "int", "char", "double", "__int128",
+];
+
+/// The path as all compilers are taken to write it. gcc has `long unsigned int` and `4` where clang
+/// has `unsigned long` and `4UL`.
+fn alike(path: &str) -> String {
+    let is_word = |c: char| c.is_alphanumeric() || c == '_';
+    let mut tokens = Vec::new();
+    let mut rest = path;
+    while let Some(first) = rest.chars().next() {
+        let len = match rest.find(|c| !is_word(c)) {
+            Some(0) => first.len_utf8(),
+            Some(len) => len,
+            None => rest.len(),
+        };
+        let (token, after) = rest.split_at_checked(len).unwrap_or((rest, ""));
+        tokens.push(token);
+        rest = after;
+    }
+    let mut out = String::with_capacity(path.len());
+    let mut tokens = tokens.as_slice();
+    while let [token, after @ ..] = tokens {
+        tokens = after;
+        if NUMBERS.contains(token) {
+            let mut words = vec![*token];
+            while let [" ", word, after @ ..] = tokens {
+                if !NUMBERS.contains(word) {
+                    break;
+                }
+                words.push(word);
+                tokens = after;
+            }
+            out.push_str(&number(&words));
+        } else {
+            let digits = token.trim_end_matches(['u', 'U', 'l', 'L']);
+            let is_literal = !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+            out.push_str(if is_literal { digits } else { token });
+        }
+    }
+    out
+}
+
+/// The shortest name of the type that these words are a name of.
+fn number(words: &[&str]) -> String {
+    let has = |word| words.contains(&word);
+    let base = ["char", "short", "__int128", "double"]
+        .into_iter()
+        .find(|word| has(*word));
+    let longs = words.iter().filter(|word| **word == "long").count();
+    let base = match (longs, base) {
+        (0, base) => base.unwrap_or("int"),
+        (_, Some("double")) => "long double",
+        (1, _) => "long",
+        _ => "long long",
+    };
+    let sign = if has("unsigned") {
+        "unsigned "
+    } else if has("signed") && base == "char" {
+        "signed "
+    } else {
+        ""
+    };
+    format!("{sign}{base}")
 }
 
 /// The C identifier for a path.
@@ -329,13 +402,38 @@ mod tests {
         assert_eq!(long.len(), 127, "{long}");
     }
 
-    /// Compilers space differently.
+    /// One BPF program is to find a type in what either compiler made.
     #[test]
-    fn nested_arguments_are_spelled_alike() {
-        assert_eq!(
-            spelling("A<B<C<int> > >".into()),
-            spelling("A<B<C<int>>>".into())
-        );
+    fn what_compilers_spell_differently_is_one_name() {
+        for (gcc, clang) in [
+            ("A<B<C<int> > >", "A<B<C<int>>>"),
+            ("A<short int>", "A<short>"),
+            ("A<short unsigned int, 1>", "A<unsigned short, 1>"),
+            ("A<unsigned int>", "A<unsigned int>"),
+            ("A<long int, B<long int> >::C", "A<long, B<long>>::C"),
+            ("A<long unsigned int>", "A<unsigned long>"),
+            ("A<long long int>", "A<long long>"),
+            ("A<long long unsigned int*>", "A<unsigned long long *>"),
+            ("A<const signed char&>", "A<const signed char &>"),
+            ("A<unsigned char, char>", "A<unsigned char, char>"),
+            ("A<__int128 unsigned>", "A<unsigned __int128>"),
+            ("A<long double, double>", "A<long double, double>"),
+            ("A<void (int, long int)>", "A<void (int, long)>"),
+            ("A<0, 12>", "A<0UL, 12U>"),
+            ("A<0>", "A<0ul>"),
+        ] {
+            let [gcc, clang] = [gcc, clang].map(|path| spelling(path.into()));
+            assert_eq!(gcc.identifier, clang.identifier);
+        }
+        // Names that have such words in them are their own.
+        for (path, expected) in [
+            ("A<unsigned_int, B3U, long_>", "A_unsigned_int_B3U_long_"),
+            ("A<u, ull, x2l>", "A_u_ull_x2l"),
+            ("A<unsigned int, short>", "A_unsigned_int_short"),
+            ("A<> >", "A"),
+        ] {
+            assert_eq!(spelling(path.into()).identifier, expected);
+        }
     }
 
     #[test]
