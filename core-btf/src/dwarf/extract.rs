@@ -8,6 +8,7 @@ use super::error::{Error, Problem, Warning};
 use super::input::{Input, objects};
 use super::links::links;
 use super::object::{Part, extract_object};
+use super::progress::Progress;
 use super::sound::damage;
 use super::threads;
 use crate::dedup::Merger;
@@ -90,6 +91,19 @@ pub fn extract_all(
     elsewhere: &Elsewhere<'_>,
     options: &Options,
 ) -> Result<Extraction, Error> {
+    extract_watched(data, elsewhere, options, &Progress::default())
+}
+
+/// Like [`extract_all`], and tells `progress` how far it is.
+///
+/// # Errors
+/// As [`extract_all`].
+pub fn extract_watched(
+    data: &[u8],
+    elsewhere: &Elsewhere<'_>,
+    options: &Options,
+    progress: &Progress,
+) -> Result<Extraction, Error> {
     let threads = match options.threads {
         0 => available_parallelism().map_or(1, usize::from),
         threads => threads,
@@ -100,9 +114,11 @@ pub fn extract_all(
     } else {
         links(data)?.split.iter().map(|unit| unit.id).collect()
     };
+    let sizes = inputs.iter().map(|input| input.data.len() as u64);
+    progress.add_all(sizes.sum());
     let mut gathered = Gathered::new(options, !split.is_empty());
     if let [input @ Input { member: None, .. }] = inputs.as_slice() {
-        let found = extract_object(input, options, &split, threads, |part| {
+        let found = extract_object(input, options, &split, threads, progress, |part| {
             gathered.add(part, input)
         });
         gathered.end_object(found, input)?;
@@ -111,7 +127,7 @@ pub fn extract_all(
         let inner = if inputs.len() > 1 { 1 } else { threads };
         let member = |input: &Input<'_>| {
             let mut parts = Vec::new();
-            let found = extract_object(input, options, &split, inner, |part| {
+            let found = extract_object(input, options, &split, inner, progress, |part| {
                 parts.push(part);
                 Ok(())
             });

@@ -48,6 +48,7 @@ mod links;
 mod members;
 mod object;
 mod package;
+mod progress;
 mod resolve;
 mod root;
 pub mod rust;
@@ -60,6 +61,7 @@ mod types;
 mod units;
 
 pub use error::{Error, Problem, Warning};
-pub use extract::{Elsewhere, Extraction, Options, extract, extract_all};
+pub use extract::{Elsewhere, Extraction, Options, extract, extract_all, extract_watched};
 pub use files::{DebugFile, DebugFiles, FileProblem, PassedOver, Places};
 pub use links::{Links, Split, crc32, links};
+pub use progress::Progress;

@@ -12,6 +12,7 @@ use super::extract::Options;
 use super::input::Input;
 use super::join::{functions_with_code, join};
 use super::linked::are_linked;
+use super::progress::Progress;
 use super::resolve::resolve_unit;
 use super::root::unit_root;
 use super::rust::describe_all;
@@ -42,6 +43,7 @@ pub(super) fn extract_object(
     options: &Options,
     split: &HashSet<u64>,
     threads: usize,
+    progress: &Progress,
     mut add: impl FnMut(Part) -> Result<(), Error> + Send,
 ) -> Result<(), Error> {
     let mut sections = Sections::load(input.data)?;
@@ -57,6 +59,9 @@ pub(super) fn extract_object(
         units: &units,
         functions: options.functions,
         spellings: !options.roots.is_empty(),
+        progress,
+        bytes: input.data.len() as u64,
+        units_bytes: units.list().iter().map(unit_bytes).sum(),
     };
     let chunks = units.chunks();
     let mut seen = Seen::default();
@@ -137,6 +142,15 @@ struct Object<'u, 'a> {
     functions: bool,
     /// Whether types that are not called what their source calls them get a `DECL_TAG` of it.
     spellings: bool,
+    progress: &'u Progress,
+    /// Bytes of the object.
+    bytes: u64,
+    /// Bytes of its units.
+    units_bytes: u64,
+}
+
+fn unit_bytes(unit: &Unit<'_>) -> u64 {
+    unit.header.length_including_self() as u64
 }
 
 impl<'a> Object<'_, 'a> {
@@ -154,6 +168,9 @@ impl<'a> Object<'_, 'a> {
                 },
             };
             resolve_unit(&mut found, &unit.keys())?;
+            let share = self.bytes.saturating_mul(unit_bytes(unit));
+            let share = share.checked_div(self.units_bytes);
+            self.progress.add_done(share.unwrap_or_default());
             Ok((found, unit.keys()))
         });
         units.collect()

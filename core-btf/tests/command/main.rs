@@ -12,5 +12,6 @@ mod elsewhere;
 mod embed;
 mod extract;
 mod merge;
+mod progress;
 mod tools;
 mod usage;

@@ -2,13 +2,14 @@
 
 use std::path::Path;
 
-use core_btf::dwarf::{Extraction, Options, extract_all};
+use core_btf::dwarf::{Extraction, Options, extract_watched};
 
 use crate::args::{ExtractArgs, Extracting};
 use crate::debug;
 use crate::failure::Failure;
 use crate::input::Input;
 use crate::output;
+use crate::progress;
 
 pub(crate) fn run(args: &ExtractArgs) -> Result<(), Failure> {
     let input = Input::read(&args.file)?;
@@ -26,7 +27,10 @@ pub(crate) fn blob(input: &Input, args: &Extracting) -> Result<Vec<u8>, Failure>
     let files = debug::find(input, &args.debug_dir)?;
     let separate = files.separate.as_ref();
     let path = separate.map_or(&input.path, |file| &file.path);
-    let found = extract_all(files.main(&input.bytes), &files.elsewhere(), &options);
+    let found = progress::shown(path, |progress| {
+        let bytes = files.main(&input.bytes);
+        extract_watched(bytes, &files.elsewhere(), &options, progress)
+    });
     let found = found.map_err(|error| Failure::file(path, error))?;
     report(path, &found, args.verbose);
     let blob = found.btf.encode(found.endian);

@@ -6,6 +6,7 @@
 //! | `args` | the command line, and all of its documentation |
 //! | `extract`, `dump`, `merge`, `check`, `embed` | one subcommand each |
 //! | `debug` | the files that debug information is in |
+//! | `progress` | the bar for whoever waits |
 //! | `input`, `output`, `failure` | files, and what goes wrong with them |
 //! | `select` | which types `--type` means |
 #![forbid(unsafe_code)]
@@ -20,6 +21,7 @@ mod failure;
 mod input;
 mod merge;
 mod output;
+mod progress;
 mod select;
 
 use std::process::ExitCode;
