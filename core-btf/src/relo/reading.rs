@@ -1,7 +1,7 @@
 //! Whether bytes of a target type mean what a program compiled against the local type takes them
 //! for.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::model::{Kind, Member, TypeId};
 use crate::read::{Btf, TypeRef};
@@ -253,6 +253,8 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
         let mut places = Places::new();
         let mut left = MAX_STEPS;
         let mut open = vec![(*outer, 0_u32)];
+        // No type holds another without a name for it twice: the members would be ambiguous.
+        let mut seen = HashSet::from([outer.id()]);
         while let Some((ty, start)) = open.pop() {
             for member in ty.members() {
                 match left.checked_sub(1) {
@@ -263,7 +265,11 @@ impl<'x, 'l, 't> Layouts<'x, 'l, 't> {
                 let name = self.target.name_bytes(member.name);
                 if name.is_empty() {
                     let inner = self.target.resolve(member.ty);
-                    open.push((inner.map_err(|_| "a type is broken")?, offset));
+                    let inner = inner.map_err(|_| "a type is broken")?;
+                    if !seen.insert(inner.id()) {
+                        return Ok(None);
+                    }
+                    open.push((inner, offset));
                 } else {
                     places.insert(name, (member.ty, offset, member.bitfield_bits));
                 }
