@@ -12,7 +12,7 @@ use crate::output;
 use crate::progress;
 
 pub(crate) fn run(args: &ExtractArgs) -> Result<(), Failure> {
-    let input = Input::read(&args.file)?;
+    let input = Input::read_for_types(&args.file)?;
     let blob = blob(&input, &args.extracting)?;
     output::binary(args.output.as_deref(), &blob)
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use core_btf::{Btf, Error, elf, merge};
 
 use crate::failure::Failure;
+use crate::sparse::read_for_types;
 
 /// A file that has been read.
 #[derive(Debug)]
@@ -19,6 +20,14 @@ impl Input {
         Ok(Self {
             path: path.to_owned(),
             bytes: std::fs::read(path).map_err(|error| Failure::io(path, error))?,
+        })
+    }
+
+    /// Reads what of a file its debug information about types is in; the rest may be zeros.
+    pub(crate) fn read_for_types(path: &Path) -> Result<Self, Failure> {
+        Ok(Self {
+            path: path.to_owned(),
+            bytes: read_for_types(path).map_err(|error| Failure::io(path, error))?,
         })
     }
 

@@ -8,6 +8,7 @@
 //! | `debug` | the files that debug information is in |
 //! | `progress` | the bar for whoever waits |
 //! | `input`, `output`, `failure` | files, and what goes wrong with them |
+//! | `sparse` | files as far as types need them |
 //! | `select` | which types `--type` means |
 #![forbid(unsafe_code)]
 
@@ -23,6 +24,7 @@ mod merge;
 mod output;
 mod progress;
 mod select;
+mod sparse;
 
 use std::process::ExitCode;
 
