@@ -8,6 +8,7 @@ use core_btf::relo::Row;
 
 use crate::privilege::Missing;
 use crate::same_name::SameName;
+use crate::symbols::Found;
 use crate::type_info::Tried;
 
 /// The result of this crate's functions.
@@ -203,16 +204,43 @@ pub enum Error {
     },
     /// A probe on a name that several functions of the binary have.
     #[error(
-        "{} defines {} functions `{symbol}`, at file offsets {}: choose one by its offset",
-        file.display(), offsets.len(), hex_list(offsets)
+        "{} defines {} functions `{symbol}`:{}\n  name one in full, choose one by its offset, or \
+         probe them all (`Uprobe::all_matches`)",
+        file.display(), found.len(), places(found)
     )]
     AmbiguousSymbol {
         /// The binary.
         file: PathBuf,
         /// The name.
         symbol: String,
-        /// Where each of them starts in the file, in bytes.
-        offsets: Vec<u64>,
+        /// The functions, by their place.
+        found: Vec<Found>,
+    },
+    /// A probe on a function that stands for others (IFUNC), of which one is chosen when a program
+    /// that calls it is linked. Nobody calls the function itself but the linker.
+    #[error(
+        "`{symbol}` of {} is an indirect function (IFUNC), which chooses another one when a program \
+         starts: probe those that it chooses from",
+        file.display()
+    )]
+    IndirectFunction {
+        /// The binary.
+        file: PathBuf,
+        /// The function.
+        symbol: String,
+    },
+    /// A probe on a function that the binary calls, and a library defines.
+    #[error(
+        "{} does not define `{symbol}`, it calls that of a library: probe it in one of {}",
+        file.display(), libraries.join(", ")
+    )]
+    ImportedFunction {
+        /// The binary.
+        file: PathBuf,
+        /// The function.
+        symbol: String,
+        /// The libraries that the binary is linked to.
+        libraries: Vec<String>,
     },
     /// A probe on an address that is no code of a mapped file.
     #[error("cannot probe address {address:#x}: {problem}")]
@@ -339,10 +367,8 @@ fn suggest(near: &[String]) -> String {
     }
 }
 
-fn hex_list(offsets: &[u64]) -> String {
-    let offsets: Vec<_> = offsets
-        .iter()
-        .map(|offset| format!("{offset:#x}"))
-        .collect();
-    offsets.join(", ")
+fn places(found: &[Found]) -> String {
+    let lines_of = |found: &Found| format!("{} at {:#x}", found.name, found.offset);
+    let found: Vec<_> = found.iter().map(lines_of).collect();
+    lines(&found)
 }

@@ -6,11 +6,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::binary::Binary;
-use crate::elf::FunctionKind;
 use crate::error::{Error, Result};
 use crate::file;
-use crate::near;
 use crate::process::Process;
+use crate::symbols;
 
 /// What a user names.
 #[derive(Clone, Debug)]
@@ -18,28 +17,33 @@ pub(crate) enum Target {
     /// Code that is mapped into this process.
     Address(u64),
     /// A function that a binary defines.
-    Symbol { binary: Binary, symbol: String },
+    Symbol {
+        binary: Binary,
+        symbol: String,
+        /// Of several functions of this name, each is meant.
+        all: bool,
+    },
     /// A place in a file.
     Offset { binary: Binary, offset: u64 },
 }
 
-/// Where the kernel sets the breakpoint.
+/// Where the kernel sets the breakpoints.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     /// The file, kept open for the path to it.
     file: Arc<File>,
     /// What it is called.
     pub(crate) name: PathBuf,
-    /// In bytes from the start of the file.
-    pub(crate) offset: u64,
+    /// In bytes from the start of the file; one at least.
+    pub(crate) offsets: Vec<u64>,
 }
 
 impl Place {
-    fn of(binary: &Binary, offset: u64) -> Self {
+    fn of(binary: &Binary, offsets: Vec<u64>) -> Self {
         Self {
             file: Arc::clone(binary.elf().file()),
             name: binary.name().to_path_buf(),
-            offset,
+            offsets,
         }
     }
 
@@ -57,11 +61,26 @@ impl Target {
                 Ok(Place {
                     file: file.into(),
                     name,
-                    offset,
+                    offsets: vec![offset],
                 })
             }
-            Self::Symbol { binary, symbol } => find_symbol(binary, symbol),
-            Self::Offset { binary, offset } => Ok(Place::of(binary, *offset)),
+            Self::Symbol {
+                binary,
+                symbol,
+                all,
+            } => {
+                let found = symbols::find(binary, symbol)?;
+                if found.len() > 1 && !all {
+                    return Err(Error::AmbiguousSymbol {
+                        file: binary.name().to_path_buf(),
+                        symbol: symbol.clone(),
+                        found,
+                    });
+                }
+                let offsets = found.iter().map(|found| found.offset).collect();
+                Ok(Place::of(binary, offsets))
+            }
+            Self::Offset { binary, offset } => Ok(Place::of(binary, vec![*offset])),
         }
     }
 }
@@ -70,74 +89,12 @@ impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Address(address) => write!(f, "address {address:#x} of this process"),
-            Self::Symbol { binary, symbol } => {
+            Self::Symbol { binary, symbol, .. } => {
                 write!(f, "`{symbol}` of {}", binary.name().display())
             }
             Self::Offset { binary, offset } => {
                 write!(f, "{}+{offset:#x}", binary.name().display())
             }
         }
-    }
-}
-
-/// The start of the function `symbol` in the file. Of several with that name, one that other
-/// compilation units can call is meant rather than ones that they can't.
-fn find_symbol(binary: &Binary, symbol: &str) -> Result<Place> {
-    let elf = binary.elf();
-    let mut globals = Vec::new();
-    let mut locals = Vec::new();
-    elf.for_each_function(|function| {
-        if function.name == symbol.as_bytes() && function.kind == FunctionKind::Defined {
-            let found = if function.global {
-                &mut globals
-            } else {
-                &mut locals
-            };
-            found.extend(elf.file_offset(function.address));
-        }
-    })?;
-    let mut offsets = if globals.is_empty() { locals } else { globals };
-    // `.symtab` and `.dynsym` both have an exported function, and aliases may share an address.
-    offsets.sort_unstable();
-    offsets.dedup();
-    let file = binary.name().to_path_buf();
-    match *offsets.as_slice() {
-        [offset] => Ok(Place::of(binary, offset)),
-        [] => Err(Error::NoSymbol {
-            file,
-            symbol: symbol.into(),
-            near: near_functions(binary, symbol)?,
-        }),
-        _ => Err(Error::AmbiguousSymbol {
-            file,
-            symbol: symbol.into(),
-            offsets,
-        }),
-    }
-}
-
-fn near_functions(binary: &Binary, symbol: &str) -> Result<Vec<String>> {
-    let mut near = near::Matches::of(symbol);
-    binary.elf().for_each_function(|function| {
-        if function.kind == FunctionKind::Defined
-            && let Ok(name) = std::str::from_utf8(function.name)
-        {
-            near.offer(name);
-        }
-    })?;
-    Ok(near.best())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_near_name_is_suggested_for_a_missing_symbol() {
-        let binary = Binary::this_program().unwrap();
-        let error = find_symbol(&binary, "maim").unwrap_err();
-        let this = std::env::current_exe().unwrap();
-        let expected = "defines no function `maim`; did you mean main?";
-        assert_eq!(error.to_string(), format!("{} {expected}", this.display()));
     }
 }

@@ -101,10 +101,43 @@ impl Uprobe {
 
     /// The function of this name that the binary defines. Probed is the process that the binary
     /// came from, or every process that runs the binary if it was opened by its path.
+    ///
+    /// The name is that of the symbol, or that in the source of C++ or Rust:
+    ///
+    /// | function | goes by |
+    /// | --- | --- |
+    /// | C, `extern "C"` | `SSL_read`, without a version |
+    /// | any | its symbol as it is, `_ZN3net6handleEi` |
+    /// | C++ `net::handle(int)` | `net::handle(int)`, `net::handle` |
+    /// | C++ `int net::add<int>(int)` | `net::add<int>(int)`, `net::add<int>`, `net::add` |
+    /// | Rust `myapp::handle::<u32>` | `myapp::handle::<u32>` (if its symbol is of the `v0` scheme, which has the types), `myapp::handle` |
+    /// | Rust `Conn::read` of `impl Conn` | `myapp::net::Conn::read` |
+    /// | Rust `Display::fmt` of `Conn` | `<myapp::net::Conn as core::fmt::Display>::fmt`, `myapp::net::Conn::fmt` |
+    ///
+    /// So a name without parameters, or without any `<`, fits all functions that differ in these;
+    /// paths are whole; white space does not matter; a Rust function's hash is left out. Parts of a
+    /// function, and variants of it with other arguments, that the compiler made (`.cold`,
+    /// `.constprop.0`) go by their symbols only. If several
+    /// functions fit, the probe is refused with the list of them, unless
+    /// [`all_matches`](Self::all_matches) are meant. A symbol of just that name comes first, and one
+    /// that is visible outside its compilation unit before those that are not.
+    ///
+    /// Symbols are looked for in `.symtab` and `.dynsym`
+    #[cfg_attr(
+        feature = "dwarf",
+        doc = "and, if there is no `.symtab`, in `.gnu_debugdata` and the separate debug file."
+    )]
+    #[cfg_attr(
+        not(feature = "dwarf"),
+        doc = "and, with feature `dwarf`, in `.gnu_debugdata` and the separate debug file."
+    )]
+    /// Functions that the binary only calls (its PLT), and those that stand for others (IFUNC), are
+    /// refused.
     pub fn symbol(binary: &Binary, name: impl Into<String>) -> Self {
         let target = Target::Symbol {
             binary: binary.clone(),
             symbol: name.into(),
+            all: false,
         };
         Self::new(target, Processes::of(binary))
     }
@@ -117,6 +150,15 @@ impl Uprobe {
             offset,
         };
         Self::new(target, Processes::of(binary))
+    }
+
+    /// Probes every function that has the name, not just the one that has it. The cookie is the same
+    /// for all; in [`Attached::places`] they are listed.
+    pub fn all_matches(mut self) -> Self {
+        if let Target::Symbol { all, .. } = &mut self.target {
+            *all = true;
+        }
+        self
     }
 
     /// Probes this process only.
@@ -152,8 +194,9 @@ impl Uprobe {
     /// Attaches `program`, which must be loaded.
     ///
     /// # Errors
-    /// [`Error::NoSymbol`], [`Error::AmbiguousSymbol`], [`Error::NotCode`], [`Error::MalformedElf`]
-    /// and [`Error::Io`] when the place is not found, [`Error::ProcessGone`] when the process that
+    /// [`Error::NoSymbol`], [`Error::AmbiguousSymbol`], [`Error::IndirectFunction`],
+    /// [`Error::ImportedFunction`], [`Error::NotCode`], [`Error::MalformedElf`] and [`Error::Io`]
+    /// when the place is not found, [`Error::ProcessGone`] when the process that
     /// is meant has exited, [`Error::Privilege`] and [`Error::Attach`] when the kernel refuses.
     pub fn attach(&self, program: &ProgramMut<'_>) -> Result<Attached> {
         log::install();
@@ -163,13 +206,14 @@ impl Uprobe {
         let session = section.starts_with("uprobe.session");
         let linked = if multi || session {
             self.attach_multi(program, &place, &section, session)
+                .map(|link| vec![link])
         } else {
             self.attach_perf_event(program, &place, &section)
         };
         // Had it exited meanwhile, the probe might be on whoever got its number.
         self.processes.check()?;
-        let link = linked.map_err(|error| self.explain(program, multi || session, error))?;
-        Ok(Attached { link, place })
+        let links = linked.map_err(|error| self.explain(program, multi || session, error))?;
+        Ok(Attached { links, place })
     }
 
     fn retprobe(&self, section: &str) -> bool {
@@ -198,8 +242,8 @@ impl Uprobe {
         session: bool,
     ) -> libbpf_rs::Result<Link> {
         let opts = UprobeMultiOpts {
-            offsets: vec![usize::try_from(place.offset).unwrap_or(usize::MAX)],
-            cookies: vec![self.cookie],
+            offsets: place.offsets.iter().copied().map(to_usize).collect(),
+            cookies: vec![self.cookie; place.offsets.len()],
             retprobe: self.retprobe(section) && !session,
             session,
             ..Default::default()
@@ -212,14 +256,17 @@ impl Uprobe {
         program: &ProgramMut<'_>,
         place: &Place,
         section: &str,
-    ) -> libbpf_rs::Result<Link> {
+    ) -> libbpf_rs::Result<Vec<Link>> {
         let opts = UprobeOpts {
             cookie: self.cookie,
             retprobe: self.retprobe(section),
             ..Default::default()
         };
-        let offset = usize::try_from(place.offset).unwrap_or(usize::MAX);
-        program.attach_uprobe_with_opts(self.libbpf_pid(), place.path(), offset, opts)
+        let attach = |&offset: &u64| {
+            let offset = to_usize(offset);
+            program.attach_uprobe_with_opts(self.libbpf_pid(), place.path(), offset, opts.clone())
+        };
+        place.offsets.iter().map(attach).collect()
     }
 
     fn explain(&self, program: &ProgramMut<'_>, multi: bool, source: libbpf_rs::Error) -> Error {
@@ -271,20 +318,23 @@ impl Uprobe {
 /// as long as it is attached.
 #[must_use = "dropping this detaches the program"]
 pub struct Attached {
-    link: Link,
+    /// One for all places, or one for each.
+    links: Vec<Link>,
     place: Place,
 }
 
 impl Attached {
-    /// The file and the offset in it, in bytes, that the probe is at.
+    /// The file and the offsets in it, in bytes, that the probe is at.
     #[must_use]
-    pub fn place(&self) -> (&std::path::Path, u64) {
-        (&self.place.name, self.place.offset)
+    pub fn places(&self) -> (&std::path::Path, &[u64]) {
+        (&self.place.name, &self.place.offsets)
     }
 
-    /// libbpf's own guard, for what only it can do (pinning, replacing the program).
-    pub fn into_link(self) -> Link {
-        self.link
+    /// libbpf's own guards, for what only they can do (pinning, replacing the program): one for all
+    /// places of a multi-uprobe, one for each place of perf events.
+    #[must_use = "dropping these detaches the program"]
+    pub fn into_links(self) -> Vec<Link> {
+        self.links
     }
 }
 
@@ -292,9 +342,14 @@ impl fmt::Debug for Attached {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Attached")
             .field("file", &self.place.name)
-            .field("offset", &format_args!("{:#x}", self.place.offset))
+            .field("offsets", &format_args!("{:#x?}", self.place.offsets))
             .finish_non_exhaustive()
     }
+}
+
+/// An offset in a file, for libbpf; none has one beyond this.
+fn to_usize(offset: u64) -> usize {
+    usize::try_from(offset).unwrap_or(usize::MAX)
 }
 
 /// Whether the kernel has `uprobe_multi` links (Linux 6.6) whose process filter works (6.10, and

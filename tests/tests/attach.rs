@@ -140,9 +140,9 @@ fn exported_symbols_of_a_stripped_library_are_found() {
     let counter = Counter::load();
     let attached = Uprobe::symbol(&Binary::open(&library).unwrap(), "add_test")
         .attach(&counter.program("multi"));
-    let (file, offset) = attached.as_ref().unwrap().place();
+    let (file, offsets) = attached.as_ref().unwrap().places();
     assert_eq!(file, library);
-    assert_ne!(offset, 0);
+    assert!(matches!(offsets, [offset] if *offset != 0));
 }
 
 /// What the kernel cannot probe, and what does not exist, is said before or instead of its bare
@@ -205,10 +205,11 @@ fn an_ambiguous_symbol_is_refused_with_the_places_to_choose_from() {
     let error = Uprobe::symbol(&Binary::open(&program).unwrap(), "twin")
         .attach(&counter.program("multi"))
         .unwrap_err();
-    let Error::AmbiguousSymbol { offsets, .. } = &error else {
+    let Error::AmbiguousSymbol { found, .. } = &error else {
         panic!("{error:?}")
     };
-    assert_eq!(offsets.len(), 2);
+    assert_eq!(found.len(), 2);
+    let offsets: Vec<u64> = found.iter().map(|found| found.offset).collect();
     let attach = |&offset: &u64| -> Attached {
         Uprobe::offset(&Binary::open(&program).unwrap(), offset)
             .attach(&counter.program("multi"))

@@ -2,6 +2,8 @@
 //! values that BPF reads are right. Needs root.
 #![expect(clippy::unwrap_used, reason = "a helper that fails fails the test")]
 
+#[path = "targets/functions.rs"]
+mod functions;
 #[path = "targets/libraries.rs"]
 mod libraries;
 #[path = "targets/programs.rs"]

@@ -96,7 +96,7 @@ impl Elf {
         &self.path
     }
 
-    pub(super) fn malformed(&self, what: &'static str, offset: u64) -> Error {
+    pub(crate) fn malformed(&self, what: &'static str, offset: u64) -> Error {
         Error::MalformedElf {
             file: self.path.clone(),
             what,

@@ -5,7 +5,7 @@ use std::error::Error as StdError;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use core_btf::dwarf::{self, DebugFiles, PassedOver};
+use core_btf::dwarf::{self, DebugFile, DebugFiles, PassedOver};
 
 use super::sources::Tried;
 use super::types::TypeInfo;
@@ -39,6 +39,14 @@ pub(super) fn types(binary: &Binary, tried: &mut Vec<Tried>) -> Option<TypeInfo>
         Tried::new(it.path.display().to_string(), problem)
     }));
     None
+}
+
+/// The separate debug file of a binary that has no debug information.
+pub(crate) fn separate_debug_file(binary: &Binary) -> Option<DebugFile> {
+    let left = Cell::new(MAX_DEBUG_BYTES);
+    let program = read(binary.elf().file(), &left).ok()?;
+    let found = find(binary, &program, &left, &mut Vec::new());
+    found.ok()?.separate
 }
 
 fn extract(binary: &Binary, program: &[u8], files: &DebugFiles) -> Result<TypeInfo, dwarf::Error> {

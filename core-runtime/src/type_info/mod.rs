@@ -5,6 +5,8 @@ mod debug_info;
 mod sources;
 mod types;
 
+#[cfg(feature = "dwarf")]
+pub(crate) use debug_info::separate_debug_file;
 pub(crate) use sources::Places;
 pub use sources::Tried;
 pub use types::TypeInfo;

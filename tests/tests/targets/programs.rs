@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use core_runtime::{Error, Process, TypeInfo, Uprobe};
+use tests::clang;
 use tests::target::{self, Reader, Target};
 
 /// A program that waits to be told to call the traced function.
@@ -35,6 +36,8 @@ fn programs_are_traced_however_they_are_linked() {
         ("cc", &["-no-pie", "-DPAD=7"]),
         ("cc", &["-static", "-DPAD=1"]),
         ("cc", &["-static-pie", "-fPIE"]),
+        ("musl-gcc", &["-DPAD=10"]),
+        ("musl-gcc", &["-static"]),
     ] {
         let directory = tempfile::tempdir().unwrap();
         let program = program(directory.path(), compiler, flags);
@@ -55,6 +58,38 @@ fn a_deleted_program_in_namespaces_of_its_own_is_traced() {
     );
     let binary = Process::new(target.pid()).unwrap().program().unwrap();
     assert_eq!(binary.name(), Path::new("/mnt/target (deleted)"));
+    sees_the_values_of(&mut target);
+}
+
+/// A program in a root directory of its own, whose file is not where the kernel says for the process.
+#[test]
+fn a_program_in_a_chroot_is_traced() {
+    let directory = tempfile::tempdir().unwrap();
+    program(directory.path(), "cc", &["-static"]);
+    let mut chroot = Command::new("chroot");
+    let mut target = Target::start(chroot.arg(directory.path()).args(["/target", "deleted"]));
+    sees_the_values_of(&mut target);
+}
+
+/// A program that was never a file: loaders of plugins, and malware, start such.
+#[test]
+fn a_program_in_memory_is_traced() {
+    let directory = tempfile::tempdir().unwrap();
+    let traced = program(directory.path(), "cc", &["-DPAD=12"]);
+    let launcher = directory.path().join("launcher");
+    let source = "#define _GNU_SOURCE\n\
+         #include <fcntl.h>\n#include <sys/mman.h>\n#include <sys/sendfile.h>\n#include <unistd.h>\n\
+         int main(int argc, char **argv)\n\
+         {\n\
+         \tint in = open(argv[1], O_RDONLY), out = memfd_create(\"target\", MFD_CLOEXEC);\n\
+         \twhile (sendfile(out, in, 0, 1 << 20) > 0) {}\n\
+         \tclose(in);\n\
+         \treturn fexecve(out, (char *[]){ \"target\", 0 }, (char *[]){ 0 });\n\
+         }\n";
+    clang::c_program(source, &[], &launcher).unwrap();
+    let mut target = Target::start(Command::new(launcher).arg(traced));
+    let binary = Process::new(target.pid()).unwrap().program().unwrap();
+    assert_eq!(binary.name(), Path::new("/memfd:target (deleted)"));
     sees_the_values_of(&mut target);
 }
 
