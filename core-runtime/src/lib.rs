@@ -12,6 +12,8 @@
 //! | [`RingBuffer`] | typed events from a BPF program |
 //! | [`Error`] | what can go wrong, with what to do about it |
 //!
+//! [`guide`] has a page for each scenario, with a whole program.
+//!
 //! Nothing here prints: libbpf's log goes to `tracing`, under the target `libbpf`. `unsafe` code is
 //! in one module, `sys`.
 //!
@@ -24,6 +26,7 @@ mod elf;
 mod error;
 mod events;
 mod file;
+pub mod guide;
 mod job;
 mod kernel;
 mod loader;

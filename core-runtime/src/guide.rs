@@ -1,0 +1,4 @@
+//! Pages for scenarios, each with a program that is built and run by a test.
+
+#[doc = include_str!("../docs/libraries.md")]
+pub mod libraries {}
