@@ -154,4 +154,51 @@ mod tests {
         let expected = "defines no function `maim`; did you mean main?";
         assert_eq!(error.to_string(), format!("{} {expected}", this.display()));
     }
+
+    /// A file with nothing but a symbol table: `count` functions that share one name of `len` bytes.
+    fn absurd(count: u32, len: u64) -> Vec<u8> {
+        let table_at = 64 + 3 * 64_u64;
+        let table_len = 24 * u64::from(count);
+        let mut out = b"\x7fELF\x02\x01\x01".to_vec();
+        out.resize(40, 0);
+        out.extend(64_u64.to_le_bytes());
+        out.extend([0, 0, 0, 0, 64, 0, 0, 0, 0, 0, 64, 0, 3, 0, 0, 0]);
+        for (kind, offset, size, link) in [
+            (0_u32, 0, 0, 0_u32),
+            (2, table_at, table_len, 2),
+            (3, table_at + table_len, len, 0),
+        ] {
+            let start = out.len();
+            out.extend([0; 4]);
+            out.extend(kind.to_le_bytes());
+            out.resize(start + 24, 0);
+            out.extend(u64::to_le_bytes(offset));
+            out.extend(size.to_le_bytes());
+            out.extend(link.to_le_bytes());
+            out.resize(start + 64, 0);
+        }
+        for _ in 0..count {
+            out.extend([0, 0, 0, 0, 0x12, 0, 1, 0]);
+            out.resize(out.len() + 16, 0);
+        }
+        out.resize(out.len() + usize::try_from(len).unwrap(), b'a');
+        out
+    }
+
+    /// A table of some megabytes whose names, one by one, are gigabytes.
+    #[test]
+    fn an_absurd_symbol_table_is_refused() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("absurd");
+        std::fs::write(&file, absurd(100_000, 60_000)).unwrap();
+        let start = std::time::Instant::now();
+        let error = find(&Binary::open(&file).unwrap(), "f").unwrap_err();
+        assert!(start.elapsed().as_secs() < 5);
+        let expected = format!("malformed ELF file {}: names of symbols", file.display());
+        assert!(error.to_string().starts_with(&expected), "{error}");
+
+        std::fs::write(&file, absurd(10, 4)).unwrap();
+        let error = find(&Binary::open(&file).unwrap(), "f").unwrap_err();
+        assert!(matches!(error, Error::NoSymbol { .. }), "{error}");
+    }
 }

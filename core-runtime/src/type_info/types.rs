@@ -77,7 +77,7 @@ impl TypeInfo {
     ///
     /// 1. in its `.BTF` section,
     /// 2. in its DWARF debug information, or else that of its separate debug file, wherever
-    ///    [`Binary::debug_dirs`] says; this takes feature `dwarf`, and up to a gigabyte of files is
+    ///    `Binary::debug_dirs` says; this takes feature `dwarf`, and up to a gigabyte of files is
     ///    read,
     /// 3. in the file `BUILD-ID.btf` (the build-id in hexadecimal digits) of the directories that
     ///    [`Binary::btf_dirs`] names.

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use core_runtime::{Binary, Error, Process, TypeInfo, Uprobe};
+use rustix::thread::{CapabilitySet, capabilities, set_capabilities};
 use tests::target::{self, Reader, Target};
 
 /// A library with the traced function, and a program that is linked to it.
@@ -162,4 +163,36 @@ fn a_library_in_a_chroot_is_opened_inside_of_it() {
         process.pid()
     );
     assert_eq!(format!("{error:?}"), expected);
+}
+
+/// Without the privilege to open what is mapped, a file is opened by its path, if it is the one that
+/// is mapped.
+#[test]
+fn a_replaced_library_takes_privilege_to_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let (path, program) = library(directory.path(), &["-DPAD=6"]);
+    let target = Target::start(&mut Command::new(&program));
+    let process = Process::new(target.pid()).unwrap();
+    let build = process.library("libpush").unwrap();
+
+    // Of this thread, that is, of this test.
+    let mut sets = capabilities(None).unwrap();
+    sets.effective -= CapabilitySet::SYS_ADMIN | CapabilitySet::CHECKPOINT_RESTORE;
+    set_capabilities(None, sets).unwrap();
+
+    let by_path = process.library("libpush").unwrap();
+    assert_eq!(by_path.build_id(), build.build_id());
+    let update = directory.path().join("update");
+    target::compile("cc", "", &["-shared", "-fPIC"], &update);
+    fs::rename(update, &path).unwrap();
+    let error = process.library("libpush").unwrap_err();
+    let expected = format!(
+        "process {} has mapped a file that {} no longer leads to, as it was replaced or deleted: to \
+         open the mapped one takes CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN",
+        process.pid(),
+        path.display()
+    );
+    assert_eq!(error.to_string(), expected);
+    let program = process.program().unwrap();
+    assert_eq!(program.name(), directory.path().join("user"));
 }
