@@ -2,3 +2,6 @@
 
 #[doc = include_str!("../docs/libraries.md")]
 pub mod libraries {}
+
+#[doc = include_str!("../docs/processes.md")]
+pub mod processes {}

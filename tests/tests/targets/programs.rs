@@ -132,3 +132,33 @@ fn a_process_that_has_exited_is_recognised() {
         assert!(matches!(Process::new(pid), Err(Error::NoProcess { .. })));
     }
 }
+
+/// Somebody else gets the number of the process: that one is not read, not probed and not mistaken.
+#[test]
+fn a_number_that_was_given_to_another_process_is_recognised() {
+    const LAST: &str = "/proc/sys/kernel/ns_last_pid";
+    let directory = tempfile::tempdir().unwrap();
+    let program = program(directory.path(), "cc", &[]);
+    let mut target = Target::start(&mut Command::new(&program));
+    let process = Process::new(target.pid()).unwrap();
+    let binary = process.program().unwrap();
+    let reader = Reader::load(TypeInfo::of(&binary).unwrap()).unwrap();
+    target.end();
+    // Others start processes too; this one gets the number before long.
+    let other = (0..1000).find_map(|_| {
+        fs::write(LAST, (process.pid() - 1).to_string()).expect("needs CONFIG_CHECKPOINT_RESTORE");
+        let other = Target::start(&mut Command::new(&program));
+        (other.pid() == process.pid()).then_some(other)
+    });
+    let mut other = other.expect("the number is given again");
+
+    let expected = format!("process {} has exited", process.pid());
+    assert_eq!(process.check().unwrap_err().to_string(), expected);
+    assert_eq!(process.program().unwrap_err().to_string(), expected);
+    assert_eq!(process.library("libc").unwrap_err().to_string(), expected);
+    let error = reader.attach(&Uprobe::symbol(&binary, "push")).unwrap_err();
+    assert_eq!(error.to_string(), expected);
+    other.call();
+    assert_eq!(reader.seen(), (0, 0));
+    Process::new(other.pid()).unwrap().check().unwrap();
+}
