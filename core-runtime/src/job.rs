@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 use crate::kernel::Module;
 use crate::loader::Context;
 use crate::memfd::TargetBtf;
+use crate::merged::{self, Kernel, Key, Merged};
 use crate::privilege::Missing;
 use crate::same_name::SameName;
 use crate::type_info::TypeInfo;
@@ -42,6 +43,19 @@ pub(crate) struct Job {
     target: Option<TargetBtf>,
     /// What programs ask for that does not exist; harmless in code that is not reached.
     missing: Vec<Row>,
+}
+
+/// What an object asks for.
+#[derive(Debug)]
+struct Asked<'j> {
+    /// Programs that are not to be loaded.
+    left_out: Vec<String>,
+    /// The object, with the relocations of the others.
+    parsed: BpfObject<'j>,
+    /// The kernel's types, if they are asked for.
+    vmlinux: Option<Cow<'j, Btf<'j>>>,
+    /// Modules with types that vmlinux does not have.
+    modules: Vec<Module>,
 }
 
 impl Job {
@@ -88,28 +102,59 @@ impl Job {
         let Some(target) = &self.target else {
             return Ok(());
         };
-        let missing = self.with_sources(object, |parsed, sources, _| {
-            if let Some(clash) = self.disagreements(parsed, sources)?.into_iter().next() {
-                return Err(self.same_name(clash));
+        let asked = self.ask(object)?;
+        let key = self.key(&asked);
+        let merged = if let Some(merged) = key.as_ref().and_then(merged::find) {
+            merged
+        } else {
+            let merge = |sources: &Sources<'_, '_>| self.merge(&asked.parsed, sources);
+            let merged = Arc::new(self.with_sources(&asked, merge)?);
+            if let Some(key) = key {
+                merged::remember(key, &merged);
             }
-            let rows = problems(parsed, sources).map_err(Error::Object)?;
-            let (refused, passed) = rows
-                .into_iter()
-                .partition::<Vec<_>, _>(|row| row.outcome.is_refused());
-            if !refused.is_empty() {
-                return Err(Error::Relocation {
-                    origin: self.origin(),
-                    rows: refused,
-                });
-            }
-            let btf = targeted(parsed, sources)
-                .map_err(|source| self.merge_error(parsed, sources, source))?;
-            target.fill(&btf)?;
-            Ok(passed)
-        })?;
-        self.missing = missing;
-        self.missing.retain(|row| row.outcome.is_missing());
+            merged
+        };
+        target.fill(&merged.btf)?;
+        self.missing.clone_from(&merged.missing);
         Ok(())
+    }
+
+    /// What decides about a merge; none if kernel modules do, which come and go.
+    fn key(&self, asked: &Asked<'_>) -> Option<Key> {
+        if !asked.modules.is_empty() {
+            return None;
+        }
+        let app = self.context.app.iter().map(TypeInfo::types);
+        Some(Key {
+            object: self.object.clone(),
+            left_out: asked.left_out.clone(),
+            app: app.cloned().collect(),
+            kernel: match &asked.vmlinux {
+                Some(_) => self.context.kernel.identity()?,
+                None => Kernel::None,
+            },
+        })
+    }
+
+    fn merge(&self, parsed: &BpfObject<'_>, sources: &Sources<'_, '_>) -> Result<Merged> {
+        tracing::debug!(origin = self.origin(), "merging");
+        if let Some(clash) = self.disagreements(parsed, sources)?.into_iter().next() {
+            return Err(self.same_name(clash));
+        }
+        let rows = problems(parsed, sources).map_err(Error::Object)?;
+        let (refused, mut missing) = rows
+            .into_iter()
+            .partition::<Vec<_>, _>(|row| row.outcome.is_refused());
+        if !refused.is_empty() {
+            return Err(Error::Relocation {
+                origin: self.origin(),
+                rows: refused,
+            });
+        }
+        missing.retain(|row| row.outcome.is_missing());
+        let btf = targeted(parsed, sources)
+            .map_err(|source| self.merge_error(parsed, sources, source))?;
+        Ok(Merged { btf, missing })
     }
 
     /// What becomes of the relocations of the programs that are to be loaded.
@@ -117,9 +162,11 @@ impl Job {
         if self.target.is_none() {
             return Ok(Explanation::default());
         }
-        self.with_sources(object, |parsed, sources, modules| {
+        let asked = self.ask(object)?;
+        let parsed = &asked.parsed;
+        self.with_sources(&asked, |sources| {
             let vmlinux = iter::once("vmlinux".to_owned());
-            let modules = modules.iter().map(|module| module.name().to_owned());
+            let modules = asked.modules.iter().map(|module| module.name().to_owned());
             let binaries = self
                 .binaries()
                 .into_iter()
@@ -140,21 +187,16 @@ impl Job {
         })
     }
 
-    /// Does `work` with the relocations of those programs of `object` that are to be loaded, all
-    /// that they are looked up in, and the modules among that.
-    fn with_sources<T>(
-        &self,
-        object: &OpenObject,
-        work: impl FnOnce(&BpfObject<'_>, &Sources<'_, '_>, &[Module]) -> Result<T>,
-    ) -> Result<T> {
+    /// The relocations of those programs of `object` that are to be loaded, and what of the kernel's
+    /// they need.
+    fn ask(&self, object: &OpenObject) -> Result<Asked<'_>> {
         let left_out: Vec<_> = object
             .progs()
             .filter(|program| !program.autoload())
-            .map(|program| program.name())
+            .map(|program| program.name().to_string_lossy().into_owned())
             .collect();
         let mut parsed = BpfObject::parse(&self.object).map_err(Error::Object)?;
-        parsed.retain_functions(|function| !left_out.iter().any(|name| *name == function.name));
-        let app: Vec<_> = self.context.app.iter().flat_map(TypeInfo::blobs).collect();
+        parsed.retain_functions(|function| !left_out.iter().any(|name| name == function.name));
         let kernel = &self.context.kernel;
         let vmlinux = if parsed.needs().kernel {
             let vmlinux = kernel.vmlinux();
@@ -165,12 +207,26 @@ impl Job {
         let modules = vmlinux
             .as_deref()
             .map_or_else(Vec::new, |vmlinux| kernel.modules(&parsed, vmlinux));
-        let kernel = blobs(vmlinux.as_deref(), &modules).map_err(Error::Object)?;
-        let sources = Sources {
+        Ok(Asked {
+            left_out,
+            parsed,
+            vmlinux,
+            modules,
+        })
+    }
+
+    /// Does `work` with all that relocations are looked up in.
+    fn with_sources<T>(
+        &self,
+        asked: &Asked<'_>,
+        work: impl FnOnce(&Sources<'_, '_>) -> Result<T>,
+    ) -> Result<T> {
+        let app: Vec<_> = self.context.app.iter().flat_map(TypeInfo::blobs).collect();
+        let kernel = blobs(asked.vmlinux.as_deref(), &asked.modules).map_err(Error::Object)?;
+        work(&Sources {
             app: &app,
             kernel: &kernel,
-        };
-        work(&parsed, &sources, &modules)
+        })
     }
 
     /// For each blob of the application's, the number of the binary that it is of.

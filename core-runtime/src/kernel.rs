@@ -13,7 +13,7 @@ use memmap2::Mmap;
 
 use crate::error::{Error, Result};
 use crate::type_info::{Tried, TypeInfo};
-use crate::{file, sys};
+use crate::{file, merged, sys};
 
 /// Where a kernel that was built with `CONFIG_DEBUG_INFO_BTF` publishes its types: those of
 /// vmlinux in a file of that name, those of each module in one of the module's.
@@ -92,6 +92,19 @@ impl KernelTypes {
             vmlinux,
             read: Arc::default(),
         })
+    }
+
+    /// What tells the types of vmlinux from those of another kernel.
+    ///
+    /// None if they were not asked for yet.
+    pub(crate) fn identity(&self) -> Option<merged::Kernel> {
+        match self {
+            Self::Running => Some(merged::Kernel::Running),
+            Self::Named { read, .. } => {
+                let types = read.get()?.types();
+                Some(merged::Kernel::File(Arc::clone(types)))
+            }
+        }
     }
 
     /// The types of vmlinux.

@@ -33,6 +33,7 @@ mod loader;
 mod log;
 mod maps;
 mod memfd;
+mod merged;
 mod near;
 mod place;
 mod privilege;

@@ -266,6 +266,14 @@ impl Elf {
         self.read("section", section.offset, section.size)
     }
 
+    /// The bytes of a section of `max` bytes at most.
+    pub(crate) fn data_of(&self, section: &Section, max: u64) -> Result<Vec<u8>> {
+        if section.size > max {
+            return Err(self.malformed("size of a section", section.offset));
+        }
+        self.data(section)
+    }
+
     /// The place in the file of a virtual address of executable code. That, not the address, is
     /// what the kernel wants for a probe; they are the same only by accident of linking.
     pub(crate) fn file_offset(&self, address: u64) -> Option<u64> {

@@ -57,7 +57,7 @@ fn section(binary: &Binary, tried: &mut Vec<Tried>) -> Result<Option<TypeInfo>> 
         tried.push(Tried::new("section .BTF", "it has none"));
         return Ok(None);
     };
-    let bytes = elf.data(section)?;
+    let bytes = elf.data_of(section, MAX_BTF_BYTES)?;
     let origin = binary.name().display().to_string();
     let types = TypeInfo::new(origin, section.offset, bytes.into())?;
     types.prove(elf)?;

@@ -1,13 +1,14 @@
 //! The application's types.
 
 use std::borrow::Cow;
-use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
 use core_btf::prefix::Prefix;
 use core_btf::{Btf, BtfBuf, layout};
 
+use super::blobs::Types;
 use super::sources;
 use crate::binary::Binary;
 use crate::elf::Elf;
@@ -17,19 +18,23 @@ use crate::process::Process;
 
 /// Most bytes of BTF that are read from a file. The format itself ends at 16 MiB of names and, in
 /// the kernel, a million types.
-pub(super) const MAX_BTF_BYTES: u64 = 256 << 20;
+pub(super) const MAX_BTF_BYTES: u64 = 64 << 20;
+
+/// Most bytes of what the compiler said of layouts; a root takes some tens.
+const MAX_LAYOUT_BYTES: u64 = 16 << 20;
 
 /// The types of the application that is traced, as BTF.
 ///
 /// It may consist of several blobs: in a linked binary the pieces of several crates stand one
 /// after the other in one `.BTF` section. All of them have been checked for their shape; what they
 /// say is checked where it is used.
+///
+/// A clone, and what is read from another file with the same types, shares their memory.
 #[derive(Clone, Debug)]
 pub struct TypeInfo {
     /// What errors call the bytes.
     origin: String,
-    bytes: Cow<'static, [u8]>,
-    blobs: Vec<Range<usize>>,
+    types: Arc<Types>,
 }
 
 impl TypeInfo {
@@ -97,7 +102,7 @@ impl TypeInfo {
         let Some(section) = elf.section(layout::SECTION) else {
             return Ok(());
         };
-        let records = elf.data(section)?;
+        let records = elf.data_of(section, MAX_LAYOUT_BYTES)?;
         let blobs: Vec<_> = self.blobs().collect();
         let proved = match layout::records(&records) {
             Ok(records) => layout::verify(&records, &blobs),
@@ -147,64 +152,40 @@ impl TypeInfo {
 
     /// No types at all, for objects that read only the kernel's.
     #[must_use]
-    pub const fn none() -> Self {
+    pub fn none() -> Self {
         Self {
             origin: String::new(),
-            bytes: Cow::Borrowed(&[]),
-            blobs: Vec::new(),
+            types: Arc::default(),
         }
     }
 
     /// One blob that was encoded here.
     #[cfg(feature = "dwarf")]
     pub(super) fn encoded(origin: String, blob: Vec<u8>) -> Result<Self, core_btf::Error> {
-        let (_, len) = Btf::parse_prefix(&blob)?;
-        Ok(Self {
-            origin,
-            bytes: blob.into(),
-            blobs: std::iter::once(0..len).collect(),
-        })
+        let types = Types::shared(blob.into()).map_err(|(_, error)| error)?;
+        Ok(Self { origin, types })
     }
 
     /// Checks the blobs in `bytes`, which stand at `offset` of their file.
     pub(super) fn new(origin: String, offset: u64, bytes: Cow<'static, [u8]>) -> Result<Self> {
-        let mut blobs = Vec::new();
-        let mut start = 0;
-        loop {
-            let rest = bytes.get(start..).unwrap_or_default();
-            match Btf::parse_prefix(rest) {
-                Ok((_, len)) => {
-                    blobs.push(start..start + len);
-                    start += len;
-                }
-                Err(source) => {
-                    return Err(Error::MalformedBtf {
-                        origin,
-                        offset: offset + start as u64,
-                        source,
-                    });
-                }
-            }
-            // The linker aligns each blob; what it pads with is zero, which starts no blob.
-            let rest = bytes.get(start..).unwrap_or_default();
-            match rest.iter().position(|&byte| byte != 0) {
-                Some(padding) => start += padding,
-                None => break,
-            }
+        match Types::shared(bytes) {
+            Ok(types) => Ok(Self { origin, types }),
+            Err((start, source)) => Err(Error::MalformedBtf {
+                origin,
+                offset: offset + start as u64,
+                source,
+            }),
         }
-        Ok(Self {
-            origin,
-            bytes,
-            blobs,
-        })
+    }
+
+    /// The types without what they are of.
+    pub(crate) const fn types(&self) -> &Arc<Types> {
+        &self.types
     }
 
     /// The blobs, in the order of the file.
     pub fn blobs(&self) -> impl Iterator<Item = Btf<'_>> {
-        self.blobs
-            .iter()
-            .filter_map(|range| self.bytes.get(range.clone()))
-            .filter_map(|blob| Btf::parse(blob).ok())
+        self.types.blobs()
     }
 
     /// What the types are of, for messages: a path, mostly.
