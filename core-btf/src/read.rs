@@ -526,11 +526,17 @@ impl<'a> Btf<'a> {
     }
 }
 
+/// Most bytes of a name that are looked at; the kernel takes 511. A name without an end, which every
+/// member of a hostile blob has, must not be read to its end for each of them.
+pub(crate) const MAX_NAME_BYTES: usize = 1 << 12;
+
+/// The bytes of a name; the first [`MAX_NAME_BYTES`] of a longer one.
 fn name_bytes_at(strings: Strings<'_>, offset: NameOffset) -> Option<&[u8]> {
     let rest = strings.from(offset)?;
-    rest.iter()
-        .position(|&b| b == 0)
-        .and_then(|n| rest.get(..n))
+    let rest = rest.get(..=MAX_NAME_BYTES).unwrap_or(rest);
+    // The section ends with a NUL, so one that is not found is further on.
+    let len = rest.iter().position(|&b| b == 0);
+    rest.get(..len.unwrap_or(MAX_NAME_BYTES))
 }
 
 fn name_at(strings: Strings<'_>, offset: NameOffset) -> Result<&str> {
@@ -538,6 +544,12 @@ fn name_at(strings: Strings<'_>, offset: NameOffset) -> Result<&str> {
         offset: offset.0,
         problem: "outside the string section",
     })?;
+    if bytes.len() == MAX_NAME_BYTES {
+        return Err(Error::Name {
+            offset: offset.0,
+            problem: "the start of more than 4095 bytes",
+        });
+    }
     std::str::from_utf8(bytes).map_err(|_| Error::Name {
         offset: offset.0,
         problem: "not UTF-8",

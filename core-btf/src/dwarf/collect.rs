@@ -14,7 +14,7 @@ use super::attrs::{Attrs, Reader};
 use super::error::{Error, Problem};
 use super::spelling::{Scopes, is_flat, is_scope, symbol};
 use super::types::{self, Frame};
-use super::units::{Key, Table, Unit, Units};
+use super::units::{Key, MAX_PATH_BYTES, Table, Unit, Units};
 use crate::model::{NameOffset, Type, TypeId};
 use crate::write::BtfBuf;
 
@@ -229,8 +229,14 @@ pub(super) fn collect<'a>(
             }
             let annotated = attrs.annotation.is_some();
             let spelling = scopes.spell(tag, key, &attrs);
+            let spelled = spelling.as_ref().map_or(0, |it| it.original.len());
+            units.count(key, spelled)?;
             if abbrev.has_children() && is_scope(tag) {
                 scopes.enter(frames.len(), tag, &attrs);
+                if scopes.path_bytes() > MAX_PATH_BYTES {
+                    let (section, offset) = units.place(key);
+                    return Err(Error::TooDeep { section, offset });
+                }
             }
             let frame = match &spelling {
                 None => types::open(&mut out, frames.last_mut(), key, tag, &attrs)?,

@@ -71,6 +71,16 @@ pub enum Error {
         /// Offset in that section, in bytes.
         offset: u64,
     },
+    /// More entries, or longer names, than are read ([`Options::max_entries`](super::Options)).
+    #[error("{section} at offset {offset:#x}: the debug information has more than {limit} entries")]
+    TooMany {
+        /// ELF section.
+        section: &'static str,
+        /// Offset in that section, in bytes.
+        offset: u64,
+        /// The most that are read.
+        limit: u64,
+    },
     /// More debug information than is read.
     #[error("{what} has {bytes} bytes, at most {limit} are read")]
     TooLarge {

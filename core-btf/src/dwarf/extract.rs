@@ -31,6 +31,12 @@ pub struct Options {
     /// Threads to use at most; 0 for as many as there are processors. The result does not depend
     /// on it.
     pub threads: usize,
+    /// Most entries of the debug information that become types, or parts of types, in memory; 64
+    /// bytes of the names of scopes count as one. Each takes 200 bytes at most. What comes from
+    /// somebody else should have a limit: a few kilobytes can unpack to millions.
+    pub max_entries: u64,
+    /// Most bytes of debug sections of one file, decompressed.
+    pub max_bytes: u64,
 }
 
 impl Default for Options {
@@ -40,6 +46,8 @@ impl Default for Options {
             roots: Vec::new(),
             functions: true,
             threads: 0,
+            max_entries: u64::MAX,
+            max_bytes: u64::MAX,
         }
     }
 }

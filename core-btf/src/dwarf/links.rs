@@ -5,7 +5,7 @@ use object::Object as _;
 
 use super::error::Error;
 use super::root::unit_root;
-use super::sections::Sections;
+use super::sections::{MAX_BYTES, Sections, check_names};
 use super::units::Units;
 
 /// What a file says of other files that have debug information of it.
@@ -46,6 +46,7 @@ pub fn links(data: &[u8]) -> Result<Links, Error> {
     };
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     let file = object::File::parse(data).map_err(broken)?;
+    check_names(&file)?;
     let debug_link = file.gnu_debuglink().map_err(broken)?;
     let alternate = file.gnu_debugaltlink().map_err(broken)?;
     let mut out = Links {
@@ -55,7 +56,7 @@ pub fn links(data: &[u8]) -> Result<Links, Error> {
         alternate: alternate.map(|(path, id)| (text(path), id.to_vec())),
         split: Vec::new(),
     };
-    let sections = match Sections::load(data) {
+    let sections = match Sections::load(data, MAX_BYTES) {
         Err(Error::NoDebugInfo) => {
             out.has_debug_info = false;
             return Ok(out);
@@ -66,7 +67,7 @@ pub fn links(data: &[u8]) -> Result<Links, Error> {
     if sections.split_off {
         return Ok(out);
     }
-    let units = Units::read(&sections)?;
+    let units = Units::read(&sections, u64::MAX)?;
     for unit in units.list() {
         // Only what a unit of its own says matters, and that is little.
         let Some(root) = unit_root(&units, unit)? else {

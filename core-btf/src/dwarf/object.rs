@@ -46,11 +46,11 @@ pub(super) fn extract_object(
     progress: &Progress,
     mut add: impl FnMut(Part) -> Result<(), Error> + Send,
 ) -> Result<(), Error> {
-    let mut sections = Sections::load(input.data)?;
+    let mut sections = Sections::load(input.data, options.max_bytes)?;
     if let Some(data) = input.alternate {
-        sections.alternate = Some(Box::new(Sections::load(data)?));
+        sections.alternate = Some(Box::new(Sections::load(data, options.max_bytes)?));
     }
-    let units = Units::read(&sections)?;
+    let units = Units::read(&sections, options.max_entries)?;
     if input.split_off {
         check_identity(&units, split)?;
     }

@@ -16,12 +16,15 @@ use super::error::Error;
 pub(super) type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
 
 /// Most bytes of one kind of section: offsets of entries are kept in 31 bits.
-const MAX_BYTES: u64 = 0x7fff_ffff;
+pub(super) const MAX_BYTES: u64 = 0x7fff_ffff;
 /// A compressed section may grow to this, and beyond by [`MAX_GROWTH`]: what a few bytes of
 /// malicious input can make us allocate is bounded.
 const FREE_BYTES: u64 = 64 << 20;
 /// Highest ratio of size to compressed size of large sections.
 const MAX_GROWTH: u64 = 64;
+
+/// Most bytes of all names of sections; a name ends where it ends, and many may end there.
+const MAX_NAMES_BYTES: usize = 1 << 26;
 
 /// The sections that types are read from; [`NAMES`] has their names in the same order.
 const COUNT: usize = 8;
@@ -48,17 +51,22 @@ pub(super) struct Sections<'a> {
 }
 
 impl<'a> Sections<'a> {
-    /// The debug sections of an ELF file; [`Error::NoDebugInfo`] when it has none.
-    pub(super) fn load(data: &'a [u8]) -> Result<Self, Error> {
+    /// The debug sections of an ELF file, of `max_bytes` together at most; [`Error::NoDebugInfo`]
+    /// when it has none.
+    pub(super) fn load(data: &'a [u8], max_bytes: u64) -> Result<Self, Error> {
         // e_ident[EI_CLASS]
         match data.get(4) {
-            Some(1) => Self::load_class::<elf::FileHeader32<Endianness>>(data),
-            _ => Self::load_class::<elf::FileHeader64<Endianness>>(data),
+            Some(1) => Self::load_class::<elf::FileHeader32<Endianness>>(data, max_bytes),
+            _ => Self::load_class::<elf::FileHeader64<Endianness>>(data, max_bytes),
         }
     }
 
-    fn load_class<Elf: FileHeader<Endian = Endianness>>(data: &'a [u8]) -> Result<Self, Error> {
+    fn load_class<Elf: FileHeader<Endian = Endianness>>(
+        data: &'a [u8],
+        max_bytes: u64,
+    ) -> Result<Self, Error> {
         let file = ElfFile::<Elf>::parse(data).map_err(|error| broken("ELF headers", &error))?;
+        check_names(&file)?;
         let relocatable = file.kind() == ObjectKind::Relocatable;
         let endian = match file.endianness() {
             Endianness::Little => RunTimeEndian::Little,
@@ -71,11 +79,22 @@ impl<'a> Sections<'a> {
         let mut found: [Option<Cow<'a, [u8]>>; COUNT] = Default::default();
         let mut bases = Vec::new();
         let mut split_off = false;
+        // Headers of many sections may be about the same bytes.
+        let mut total = 0_u64;
+        let limit = max_bytes.min(FREE_BYTES.max(MAX_GROWTH.saturating_mul(data.len() as u64)));
         for section in file.sections() {
             let Some(slot) = section.name_bytes().ok().and_then(slot) else {
                 continue;
             };
-            let bytes = read(&section)?;
+            let bytes = read(&section, limit - total)?;
+            total += bytes.len() as u64;
+            if total > limit {
+                return Err(Error::TooLarge {
+                    what: "debug information".to_owned(),
+                    bytes: total,
+                    limit,
+                });
+            }
             split_off |= section.name_bytes().is_ok_and(is_split_off);
             if let (Some(found), Some(parts)) = (found.get_mut(slot), parts.get_mut(slot)) {
                 match found {
@@ -194,6 +213,19 @@ fn broken(what: &str, error: &object::Error) -> Error {
     }
 }
 
+/// Fails if it would take long to look for a section by its name.
+pub(super) fn check_names<'a>(file: &impl object::Object<'a>) -> Result<(), Error> {
+    let mut left = MAX_NAMES_BYTES;
+    for section in file.sections() {
+        let len = section.name_bytes().map_or(0, <[u8]>::len);
+        left = left.checked_sub(len).ok_or_else(|| Error::Object {
+            what: "names of sections".to_owned(),
+            problem: "are longer than is read".to_owned(),
+        })?;
+    }
+    Ok(())
+}
+
 /// Which of [`NAMES`] a section's name stands for: `.debug_X`, the old compressed `.zdebug_X`, or
 /// `.debug_X.dwo` of a split-off file.
 fn slot(name: &[u8]) -> Option<usize> {
@@ -208,8 +240,11 @@ fn is_split_off(name: &[u8]) -> bool {
     name.ends_with(b".dwo")
 }
 
-/// The decompressed bytes of a section.
-fn read<'a>(section: &impl object::ObjectSection<'a>) -> Result<Cow<'a, [u8]>, Error> {
+/// The decompressed bytes of a section, `max_bytes` at most.
+fn read<'a>(
+    section: &impl object::ObjectSection<'a>,
+    max_bytes: u64,
+) -> Result<Cow<'a, [u8]>, Error> {
     let name = || {
         section
             .name_bytes()
@@ -220,7 +255,9 @@ fn read<'a>(section: &impl object::ObjectSection<'a>) -> Result<Cow<'a, [u8]>, E
         .compressed_data()
         .map_err(|error| broken(&name(), &error))?;
     let packed = data.data.len() as u64;
-    let limit = MAX_BYTES.min(FREE_BYTES.max(packed.saturating_mul(MAX_GROWTH)));
+    let limit = max_bytes
+        .min(MAX_BYTES)
+        .min(FREE_BYTES.max(packed.saturating_mul(MAX_GROWTH)));
     if data.format != object::CompressionFormat::None && data.uncompressed_size > limit {
         return Err(Error::TooLarge {
             what: name(),

@@ -62,12 +62,24 @@ enum ScopeName<'a> {
     None,
 }
 
+impl ScopeName<'_> {
+    fn len(&self) -> usize {
+        match self {
+            Self::Own(name) => name.len(),
+            Self::Path(path) => path.len(),
+            Self::None => 0,
+        }
+    }
+}
+
 /// The scopes that are open while the entries of a unit are read.
 #[derive(Debug, Default)]
 pub(super) struct Scopes<'a> {
     /// The unit's language has none: there, an entry inside of another says nothing of its name.
     pub(super) flat: bool,
     open: Vec<Scope<'a>>,
+    /// Bytes in their names.
+    path_bytes: usize,
     /// Types declared inside a scope, whose definitions only refer to them.
     declared: HashMap<Key, Spelling>,
 }
@@ -110,6 +122,7 @@ impl<'a> Scopes<'a> {
             dw::DW_TAG_enumeration_type => ScopeKind::Enum,
             _ => ScopeKind::Other,
         };
+        self.path_bytes += name.len();
         self.open.push(Scope {
             depth,
             kind,
@@ -120,9 +133,14 @@ impl<'a> Scopes<'a> {
 
     /// Notes that all entries inside of the one at `depth` have been read.
     pub(super) fn leave(&mut self, depth: usize) {
-        if self.open.last().is_some_and(|scope| scope.depth >= depth) {
-            self.open.pop();
+        if let Some(scope) = self.open.pop_if(|scope| scope.depth >= depth) {
+            self.path_bytes -= scope.name.len();
         }
+    }
+
+    /// Bytes in the names of the open scopes.
+    pub(super) fn path_bytes(&self) -> usize {
+        self.path_bytes
     }
 
     /// Whether the innermost scope is a type, and not a namespace.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use gimli::{
     Abbreviations, DebugAbbrev, DebugAbbrevOffset, DebugInfo, DebugTypeSignature, DebugTypes,
@@ -19,6 +20,12 @@ use super::spelling::is_flat;
 /// Bytes of debug information that one thread takes at a time. Independent of the number of
 /// threads, so that the result is too.
 const CHUNK_BYTES: u32 = 1 << 17;
+
+/// Most bytes in the names of the scopes around a type, which are part of its own.
+pub(super) const MAX_PATH_BYTES: usize = 1 << 16;
+
+/// Bytes of names that count as an entry.
+const BYTES_PER_ENTRY: u64 = 64;
 
 /// Place of an entry (DIE) in an object: its offset in `.debug_info`, or, behind all of those, in
 /// `.debug_types` and then in `.debug_info` of the alternate file. Below 2^31; 0 is no entry, as a unit starts with its header.
@@ -83,11 +90,15 @@ pub(super) struct Units<'a> {
     pub(super) damaged: Vec<(Key, Problem)>,
     /// What the languages of the units say of those that do not say theirs.
     flat: OnceLock<bool>,
+    /// Most entries that may be read.
+    max_entries: u64,
+    /// How many have been, on all threads.
+    entries: AtomicU64,
 }
 
 impl<'a> Units<'a> {
     /// Reads all unit headers.
-    pub(super) fn read(sections: &'a Sections<'a>) -> Result<Self, Error> {
+    pub(super) fn read(sections: &'a Sections<'a>, max_entries: u64) -> Result<Self, Error> {
         let mut out = Self {
             sections,
             list: Vec::new(),
@@ -95,6 +106,8 @@ impl<'a> Units<'a> {
             tables: Vec::new(),
             damaged: Vec::new(),
             flat: OnceLock::new(),
+            max_entries,
+            entries: AtomicU64::new(0),
         };
         let package = Package::read(sections)?;
         let mut failure = out.read_info(sections, 0, false, &package)?;
@@ -287,6 +300,22 @@ impl<'a> Units<'a> {
     /// The entry that a type unit's signature stands for.
     pub(super) fn signature(&self, signature: u64) -> Option<Key> {
         self.signatures.get(&signature).copied()
+    }
+
+    /// Counts an entry that is kept in memory, with `bytes` of names that are made for it.
+    pub(super) fn count(&self, key: Key, bytes: usize) -> Result<(), Error> {
+        let count = 1 + bytes as u64 / BYTES_PER_ENTRY;
+        // Only the sum matters, and it stays far below what a u64 holds.
+        let before = self.entries.fetch_add(count, Ordering::Relaxed);
+        if before + count <= self.max_entries {
+            return Ok(());
+        }
+        let (section, offset) = self.place(key);
+        Err(Error::TooMany {
+            section,
+            offset,
+            limit: self.max_entries,
+        })
     }
 
     /// Size of an address in the first unit, in bytes.

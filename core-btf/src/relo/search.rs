@@ -5,7 +5,7 @@
 //! name is looked at.
 
 use crate::model::{Kind, TypeId};
-use crate::read::Btf;
+use crate::read::{Btf, MAX_NAME_BYTES};
 use crate::relo::matching::kinds_are_compat;
 use crate::relo::name::essential_name;
 
@@ -78,7 +78,10 @@ pub(crate) fn search(btf: &Btf<'_>, wanted: &[Wanted<'_>]) -> Vec<(usize, TypeId
                 continue;
             }
             // `name` runs to the end of the string section: cut it only now.
-            let len = name.iter().position(|&b| b == 0).unwrap_or(name.len());
+            let name = name.get(..MAX_NAME_BYTES).unwrap_or(name);
+            let Some(len) = name.iter().position(|&b| b == 0) else {
+                continue;
+            };
             let whole = name.get(..len).unwrap_or_default();
             let count = || found.iter().filter(|(asker, _)| *asker == wanted.asker);
             if essential_name(whole) == wanted.name && count().count() < MAX_FOUND {

@@ -16,6 +16,9 @@ use crate::file;
 /// large they are, and they are read whole.
 const MAX_DEBUG_BYTES: u64 = 1 << 30;
 
+/// Most entries of debug information that are kept in memory; a Linux kernel has about a third.
+const MAX_ENTRIES: u64 = 1 << 24;
+
 /// The types that the DWARF of a binary describes, or that of its separate debug files.
 pub(super) fn types(binary: &Binary, tried: &mut Vec<Tried>) -> Option<TypeInfo> {
     const NAME: &str = "debug information";
@@ -53,6 +56,8 @@ fn extract(binary: &Binary, program: &[u8], files: &DebugFiles) -> Result<TypeIn
     let options = dwarf::Options {
         // Programs read data; a relocation never names a function.
         functions: false,
+        max_entries: MAX_ENTRIES,
+        max_bytes: MAX_DEBUG_BYTES,
         ..dwarf::Options::default()
     };
     let extraction = dwarf::extract_all(files.main(program), &files.elsewhere(), &options)?;

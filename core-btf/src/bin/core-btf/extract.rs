@@ -23,6 +23,7 @@ pub(crate) fn blob(input: &Input, args: &Extracting) -> Result<Vec<u8>, Failure>
         roots: args.types.clone(),
         functions: args.types.is_empty() && !args.no_functions,
         threads: args.threads,
+        ..Options::default()
     };
     let files = debug::find(input, &args.debug_dir)?;
     let separate = files.separate.as_ref();

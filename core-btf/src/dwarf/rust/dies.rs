@@ -9,7 +9,7 @@ use gimli::{DwAte, DwTag, RunTimeEndian, constants as dw};
 
 use crate::dwarf::attrs::{Attrs, Discriminant, Number, Reader};
 use crate::dwarf::error::Error;
-use crate::dwarf::units::{Key, Unit, Units};
+use crate::dwarf::units::{Key, MAX_PATH_BYTES, Unit, Units};
 use crate::rust::Type;
 
 /// Index of an entry in [`Dies`].
@@ -71,6 +71,8 @@ impl<'a> Dies<'a> {
             let mut reader = Reader::new(units, unit);
             // Entries whose children are being read; `None` for one that is not kept.
             let mut open: Vec<Option<DieId>> = Vec::new();
+            // Bytes in the names of those, which are in the path of each type inside.
+            let mut path = 0_usize;
             let mut root = true;
             while !raw.is_empty() {
                 #[expect(clippy::cast_possible_truncation, reason = "units end below 2^31")]
@@ -78,7 +80,9 @@ impl<'a> Dies<'a> {
                 let key = unit.start + offset;
                 let at = |error| units.error(error, key);
                 let Some(abbrev) = raw.read_abbreviation().map_err(at)? else {
-                    close(&mut list, open.pop().flatten());
+                    let die = open.pop().flatten();
+                    path = path.saturating_sub(name_bytes(&list, die));
+                    close(&mut list, die);
                     continue;
                 };
                 // Inside what is not kept nothing is.
@@ -96,6 +100,7 @@ impl<'a> Dies<'a> {
                     #[expect(clippy::cast_possible_truncation, reason = "fewer than keys")]
                     let id = DieId(list.len() as u32);
                     list.push(die(key, abbrev.tag(), parent, &attrs));
+                    units.count(key, path)?;
                     Some(id)
                 } else {
                     raw.skip_attributes(abbrev.attributes()).map_err(at)?;
@@ -103,6 +108,11 @@ impl<'a> Dies<'a> {
                 };
                 root = false;
                 if abbrev.has_children() {
+                    path += name_bytes(&list, die);
+                    if path > MAX_PATH_BYTES || open.len() == MAX_DEPTH {
+                        let (section, offset) = units.place(key);
+                        return Err(Error::TooDeep { section, offset });
+                    }
                     open.push(die);
                 } else {
                     close(&mut list, die);
@@ -300,6 +310,9 @@ impl<'a> Dies<'a> {
     }
 }
 
+/// Deepest nesting of entries; rustc stays below a hundred.
+const MAX_DEPTH: usize = 512;
+
 /// How deep arrays and unnamed pointers may nest in each other.
 const MAX_NESTING: u32 = 64;
 
@@ -326,6 +339,12 @@ fn die<'a>(key: Key, tag: DwTag, parent: Option<DieId>, attrs: &Attrs<'a>) -> Di
         parent,
         end: 0,
     }
+}
+
+/// Bytes that an entry adds to the paths of those inside.
+fn name_bytes(list: &[Die<'_>], id: Option<DieId>) -> usize {
+    let die = id.and_then(|id| list.get(id.index()));
+    die.map_or(0, |die| die.name.len() + "::".len())
 }
 
 /// Notes where an entry ends.

@@ -73,8 +73,8 @@ pub(super) fn describe_all(units: &Units<'_>, paths: bool) -> Result<Described, 
 /// type that this version of rustc lays out in an unknown way; damaged input as in
 /// [`extract`](super::extract()).
 pub fn extract_probe(object: &[u8]) -> Result<BtfBuf, Error> {
-    let sections = Sections::load(object)?;
-    let units = Units::read(&sections)?;
+    let sections = Sections::load(object, u64::MAX)?;
+    let units = Units::read(&sections, u64::MAX)?;
     let dies = dies::Dies::read(&units, units.list())?;
     let roots = roots::of_probe(object, &dies)?;
     convert::convert(&dies, &roots)
