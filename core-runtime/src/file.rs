@@ -63,7 +63,10 @@ fn regular(found: OwnedFd) -> io::Result<File> {
         let kind = io::ErrorKind::InvalidInput;
         return Err(io::Error::new(kind, "it is not a regular file"));
     }
-    Ok(openat(CWD, kernel_path(&found), READ, Mode::empty())?.into())
+    match openat(CWD, kernel_path(&found), READ, Mode::empty()) {
+        Err(Errno::NOENT) => Err(io::Error::other("/proc is not mounted")),
+        opened => Ok(opened?.into()),
+    }
 }
 
 /// All of a file, from its start, if that is at most `limit` bytes.

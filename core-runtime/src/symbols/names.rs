@@ -1,9 +1,15 @@
 //! The names of functions: as the linker has them, and as the source of C++ and Rust has them.
 
+use std::fmt::{self, Write};
+
 use cpp_demangle::{DemangleOptions, ParseOptions};
 
 /// Most bytes of a symbol that is demangled: the work may be more than in proportion.
 const MAX_MANGLED: usize = 4096;
+
+/// Most bytes of a demangled name. Mangling abbreviates what it repeats, so that few bytes could
+/// stand for more than there is memory.
+const MAX_DEMANGLED: usize = 16 << 10;
 
 /// How deep a mangled name may be nested.
 const MAX_DEPTH: u32 = 128;
@@ -100,8 +106,8 @@ impl Names {
         }
         let symbol = cpp_symbol(symbol)?;
         let no_result = DemangleOptions::new().no_return_type();
-        let full = symbol.demangle_with_options(&no_result).ok()?;
-        let path = symbol.demangle_with_options(&no_result.no_params()).ok()?;
+        let full = demangle(&symbol, no_result)?;
+        let path = demangle(&symbol, no_result.no_params())?;
         Some(Self {
             full: tidy(&full),
             path: tidy(&path),
@@ -119,8 +125,29 @@ impl Names {
 fn rust_name(symbol: &str) -> Option<String> {
     let demangled = rustc_demangle::try_demangle(symbol).ok()?;
     // Without the hash of a legacy symbol and the crates' disambiguators of a v0 symbol.
-    let name = format!("{demangled:#}");
-    Some(name)
+    let mut name = Limited::default();
+    write!(name, "{demangled:#}").ok()?;
+    Some(name.0)
+}
+
+fn demangle(symbol: &cpp_demangle::Symbol<&str>, options: DemangleOptions) -> Option<String> {
+    let mut name = Limited::default();
+    symbol.structured_demangle(&mut name, &options).ok()?;
+    Some(name.0)
+}
+
+/// A name that is being put together, up to [`MAX_DEMANGLED`] bytes.
+#[derive(Debug, Default)]
+struct Limited(String);
+
+impl Write for Limited {
+    fn write_str(&mut self, part: &str) -> fmt::Result {
+        if part.len() > MAX_DEMANGLED - self.0.len() {
+            return Err(fmt::Error);
+        }
+        self.0.push_str(part);
+        Ok(())
+    }
 }
 
 fn cpp_symbol(symbol: &str) -> Option<cpp_demangle::Symbol<&str>> {
@@ -136,7 +163,7 @@ pub(crate) fn source_name(symbol: &[u8]) -> String {
     if symbol.len() > MAX_MANGLED {
         return symbol.into_owned();
     }
-    let cpp = || cpp_symbol(&symbol)?.demangle().ok();
+    let cpp = || demangle(&cpp_symbol(&symbol)?, DemangleOptions::new());
     rust_name(&symbol)
         .or_else(cpp)
         .unwrap_or_else(|| symbol.into_owned())
@@ -280,6 +307,38 @@ mod tests {
                 None,
                 "{symbol} {wanted}"
             );
+        }
+    }
+
+    /// Each type has the one before it twice: a name of hundreds of bytes is one of exabytes.
+    #[test]
+    fn a_name_that_repeats_itself_without_end_fits_nothing() {
+        let doubled = |times| {
+            let mut symbol = String::from("_Z1f1aIiiE");
+            for i in 0..times {
+                let place = format!("S{}_", to_base_36(2 * i));
+                symbol.push_str(&format!("1bI{place}{place}E"));
+            }
+            symbol
+        };
+        let fits = |symbol: &str| Wanted::new("f").fits(symbol.as_bytes());
+        assert_eq!(fits(&doubled(8)), Some(Fit::Demangled));
+        let size = |times| source_name(doubled(times).as_bytes()).len();
+        assert!(size(8) > 2 * size(7), "{} {}", size(7), size(8));
+        let symbol = doubled(60);
+        assert_eq!(fits(&symbol), None);
+        assert_eq!(source_name(symbol.as_bytes()), symbol);
+    }
+
+    fn to_base_36(mut number: usize) -> String {
+        let mut out = String::new();
+        loop {
+            let digit = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"[number % 36];
+            out.insert(0, char::from(digit));
+            number /= 36;
+            if number == 0 {
+                return out;
+            }
         }
     }
 
