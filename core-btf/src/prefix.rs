@@ -149,6 +149,31 @@ mod tests {
         assert_eq!(essential_name(flavored.as_bytes()), b"ssl_data");
     }
 
+    /// How long it takes to prefix the many types of a blob that have a name of so many bytes.
+    fn prefixing(name_bytes: usize) -> std::time::Duration {
+        let mut t = Types::default();
+        let int = t.int("int", 4);
+        let name = t.0.intern(&"b".repeat(name_bytes)).unwrap();
+        for _ in 0..200_000 {
+            t.push(Type::Typedef { name, ty: int });
+        }
+        let blob = t.blob();
+        let start = std::time::Instant::now();
+        let btf = crate::Btf::parse(&blob).unwrap();
+        let mut types = BtfBuf::from_btf(&btf).unwrap();
+        types.add_prefix(&Prefix::new("ssl_").unwrap()).unwrap();
+        assert_eq!(types.len(), 200_001);
+        start.elapsed()
+    }
+
+    /// The types of a traced binary are untrusted: a name that all of them share is read and
+    /// renamed once, not for each.
+    #[test]
+    fn a_long_name_of_many_types_takes_no_time() {
+        let (short, long) = (prefixing(4), prefixing(4000));
+        assert!(long < 4 * short, "{short:?}, {long:?}");
+    }
+
     #[test]
     fn all_names_that_can_be_asked_for_are_renamed_and_no_others() {
         let mut t = Types::default();

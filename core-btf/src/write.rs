@@ -1,5 +1,8 @@
 //! Owned types, interned names, and their encoding.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use crate::error::{Error, Result};
 use crate::model::{CompositeKind, Kind, Member, NameOffset, Type, TypeId};
 use crate::read::{Btf, Endian, HEADER_BYTES, MAGIC};
@@ -51,15 +54,24 @@ impl BtfBuf {
         if btf.is_split() {
             return Err(Error::Mixed("bases"));
         }
+        // Each name is read once: in a hostile blob, all types have the same long one.
+        let mut known = HashMap::new();
         for ty in btf.iter() {
             let mut ty = ty.to_type()?;
             let mut failed = None;
-            ty.for_each_name_mut(
-                |name| match btf.name(*name).and_then(|text| out.intern(text)) {
+            ty.for_each_name_mut(|name| {
+                let new = match known.entry(*name) {
+                    Entry::Occupied(known) => Ok(*known.get()),
+                    Entry::Vacant(place) => btf
+                        .name(*name)
+                        .and_then(|text| out.intern(text))
+                        .map(|new| *place.insert(new)),
+                };
+                match new {
                     Ok(offset) => *name = offset,
                     Err(error) => failed = Some(error),
-                },
-            );
+                }
+            });
             match failed {
                 Some(error) => return Err(error),
                 None => out.push(ty)?,
