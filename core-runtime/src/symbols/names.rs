@@ -317,7 +317,7 @@ mod tests {
             let mut symbol = String::from("_Z1f1aIiiE");
             for i in 0..times {
                 let place = format!("S{}_", to_base_36(2 * i));
-                symbol.push_str(&format!("1bI{place}{place}E"));
+                write!(symbol, "1bI{place}{place}E").unwrap();
             }
             symbol
         };
