@@ -1,4 +1,10 @@
-//! Pages for scenarios, each with a program that is built and run by a test.
+//! Pages for scenarios, with programs that tests build.
+
+#[doc = include_str!("../docs/explain.md")]
+pub mod explain {}
+
+#[doc = include_str!("../docs/hostile_input.md")]
+pub mod hostile_input {}
 
 #[doc = include_str!("../docs/libraries.md")]
 pub mod libraries {}

@@ -5,5 +5,6 @@
 mod debug_info;
 mod elf;
 mod files;
+mod page;
 mod reader;
 mod types;
