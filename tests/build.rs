@@ -14,6 +14,7 @@ fn main() -> Result<(), core_build::Error> {
         .bpf("src/bpf/kernels.bpf.c")
         .bpf("src/bpf/kernels_none.bpf.c")
         .bpf("src/bpf/kernels_only.bpf.c")
+        .bpf("src/bpf/lost.bpf.c")
         .bpf("src/bpf/rows.bpf.c")
         .bpf("src/bpf/rust.bpf.c")
         .bpf("src/bpf/rust_order.bpf.c")

@@ -308,4 +308,46 @@ struct ___core_none {
 #define core_read_str(dst, size, ptr, ...)						\
 	___core_read_str1(dst, size, ___core_from(ptr, __VA_ARGS__), ___core_last(__VA_ARGS__))
 
+/*
+ * Sending events
+ * --------------
+ *   CORE_EVENTS(name, bytes)      defines the ring buffer `name`, whose size is a power of two and
+ *                                 whole pages, and `name_lost`, which counts events without room
+ *   core_reserve(name, type)      room for a `type`, to be filled and given to bpf_ringbuf_submit or
+ *                                 bpf_ringbuf_discard; or NULL, and the event is counted as lost
+ *   core_output(name, ptr, size)  sends a copy; 0, or a negative error when it is lost and counted
+ */
+#define CORE_EVENTS(name, bytes)							\
+	struct {									\
+		__uint(type, BPF_MAP_TYPE_RINGBUF);					\
+		__uint(max_entries, bytes);						\
+	} name SEC(".maps");								\
+	struct {									\
+		__uint(type, BPF_MAP_TYPE_ARRAY);					\
+		__uint(max_entries, 1);							\
+		__type(key, __u32);							\
+		__type(value, __u64);							\
+	} name##_lost SEC(".maps")
+
+#define ___core_lose(name) ({								\
+	__u32 ___core_first = 0;							\
+	__u64 *___core_lost = bpf_map_lookup_elem(&name##_lost, &___core_first);	\
+	if (___core_lost)								\
+		__sync_fetch_and_add(___core_lost, 1);					\
+})
+
+#define core_reserve(name, type) ({							\
+	type *___core_event = bpf_ringbuf_reserve(&name, sizeof(type), 0);		\
+	if (!___core_event)								\
+		___core_lose(name);							\
+	___core_event;									\
+})
+
+#define core_output(name, ptr, size) ({							\
+	long ___core_sent = bpf_ringbuf_output(&name, (ptr), (size), 0);		\
+	if (___core_sent)								\
+		___core_lose(name);							\
+	___core_sent;									\
+})
+
 #endif /* CORE_BPF_H */

@@ -2,23 +2,24 @@
 
 use std::fmt;
 use std::marker::PhantomData;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, RawFd};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use bytemuck::AnyBitPattern;
-use libbpf_rs::MapCore;
+use libbpf_rs::{MapCore, MapFlags, MapHandle, MapType};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 
 use crate::error::{Error, Result};
-use crate::{log, sys};
+use crate::log;
+use crate::sys::RingPages;
 
-/// What a callback tells libbpf to stop with; -`EPROTO`, which libbpf itself never gives.
-const STOP: i32 = -71;
-/// A call that a signal cut short.
-const INTERRUPTED: i32 = -4;
-/// No event of a wrong size has been seen.
-const NONE: usize = usize::MAX;
+/// Size in bytes of an event that is of another size than its type.
+struct WrongSize(usize);
+
+/// Hands on at most so many events. libbpf's reader has a call through two pointers for each event,
+/// this has one for all of them.
+type Consume<'cb> = dyn FnMut(usize) -> Result<usize, WrongSize> + Send + 'cb;
 
 /// Reads a ring buffer map whose events are all of type `T`.
 ///
@@ -27,8 +28,11 @@ const NONE: usize = usize::MAX;
 /// [`bytemuck::AnyBitPattern`] on a `#[repr(C)]` struct.
 ///
 /// An event of another size than `T`'s is an error ([`Error::EventSize`]) and is not handed on.
-/// Events that the BPF program could not send because the buffer was full are not seen here: count
-/// them where `bpf_ringbuf_reserve` or `bpf_ringbuf_output` fails.
+/// Events for which the buffer had no room are not seen here: the BPF program can count them
+/// ([`LostEvents`]).
+///
+/// It reads the map's memory itself, beside any other reader, of which there should be none: an
+/// event goes to whoever comes first.
 ///
 /// To wait together with other things, wait for the descriptor ([`AsFd`]) to become readable, then
 /// [`consume`](Self::consume).
@@ -48,9 +52,9 @@ const NONE: usize = usize::MAX;
 /// # }
 /// ```
 pub struct RingBuffer<'cb, T> {
-    inner: libbpf_rs::RingBuffer<'cb>,
-    /// Size of an event that is no `T`, in bytes, until it is reported.
-    wrong_size: Arc<AtomicUsize>,
+    consume: Box<Consume<'cb>>,
+    /// A descriptor of the map, to wait for.
+    fd: OwnedFd,
     map: String,
     event: PhantomData<fn(&T)>,
 }
@@ -62,34 +66,41 @@ impl<'cb, T: AnyBitPattern> RingBuffer<'cb, T> {
     /// [`Error::Libbpf`] when `map` is no ring buffer.
     pub fn new(map: &dyn MapCore, mut on_event: impl FnMut(&T) + Send + 'cb) -> Result<Self> {
         log::install();
-        let name = map.name().to_string_lossy().into_owned();
-        let wrong_size = Arc::new(AtomicUsize::new(NONE));
-        let noted = Arc::clone(&wrong_size);
-        let callback = move |bytes: &[u8]| {
-            // The kernel aligns events to 8 bytes; only types that need more are copied.
-            if let Ok(event) = bytemuck::try_from_bytes::<T>(bytes) {
-                on_event(event);
-            } else if let Ok(event) = bytemuck::try_pod_read_unaligned::<T>(bytes) {
-                on_event(&event);
-            } else {
-                noted.store(bytes.len(), Ordering::Relaxed);
-                return STOP;
-            }
-            0
-        };
-        let build = || {
-            let mut builder = libbpf_rs::RingBufferBuilder::new();
-            builder.add(map, callback)?;
-            builder.build()
-        };
-        let inner = build().map_err(|source| Error::Libbpf {
+        let name = name_of(map);
+        let failed = |source| Error::Libbpf {
             operation: format!("reading map `{name}` as a ring buffer"),
             log: String::new(),
             source,
-        })?;
+        };
+        if map.map_type() != MapType::RingBuf {
+            return Err(failed(wrong_map(
+                "it is not of the type BPF_MAP_TYPE_RINGBUF",
+            )));
+        }
+        let open = || {
+            let fd = map.as_fd().try_clone_to_owned()?;
+            let pages = RingPages::new(fd.as_fd(), map.max_entries() as usize)?;
+            Ok((fd, pages))
+        };
+        let (fd, mut pages) = open().map_err(|error: std::io::Error| failed(error.into()))?;
+        let consume = move |limit| {
+            let mut wrong_size = None;
+            let count = pages.consume(limit, |bytes| {
+                // The kernel aligns events to 8 bytes; only types that need more are copied.
+                if let Ok(event) = bytemuck::try_from_bytes::<T>(bytes) {
+                    on_event(event);
+                } else if let Ok(event) = bytemuck::try_pod_read_unaligned::<T>(bytes) {
+                    on_event(&event);
+                } else {
+                    wrong_size = Some(WrongSize(bytes.len()));
+                }
+                wrong_size.is_none()
+            });
+            wrong_size.map_or(Ok(count), Err)
+        };
         Ok(Self {
-            inner,
-            wrong_size,
+            consume: Box::new(consume),
+            fd,
             map: name,
             event: PhantomData,
         })
@@ -101,16 +112,24 @@ impl<'cb, T: AnyBitPattern> RingBuffer<'cb, T> {
     /// # Errors
     /// [`Error::EventSize`]; the events after the odd one are still there for the next call.
     pub fn poll(&mut self, timeout: Duration) -> Result<usize> {
-        const LONGEST: Duration = Duration::from_millis(i32::MAX.unsigned_abs() as u64);
-        let timeout = if timeout == Duration::MAX {
-            timeout
-        } else {
-            // libbpf counts in milliseconds: waiting a shorter time must not become not waiting.
-            let millis = timeout.as_nanos().div_ceil(1_000_000);
-            Duration::from_millis(u64::try_from(millis).unwrap_or(u64::MAX)).min(LONGEST)
-        };
-        let result = self.inner.poll_raw(timeout);
-        self.outcome(result)
+        let count = self.consume()?;
+        if count > 0 {
+            return Ok(count);
+        }
+        // A timeout that the kernel cannot count is longer than anybody waits.
+        let timeout = Timespec::try_from(timeout).ok();
+        match poll(
+            &mut [PollFd::new(&self.fd, PollFlags::IN)],
+            timeout.as_ref(),
+        ) {
+            Ok(_) => self.consume(),
+            Err(Errno::INTR) => Ok(0),
+            Err(error) => Err(Error::Libbpf {
+                operation: format!("waiting for ring buffer `{}`", self.map),
+                log: String::new(),
+                source: std::io::Error::from(error).into(),
+            }),
+        }
     }
 
     /// Hands on the events that are there, without waiting. Gives their number.
@@ -118,8 +137,7 @@ impl<'cb, T: AnyBitPattern> RingBuffer<'cb, T> {
     /// # Errors
     /// As [`RingBuffer::poll`].
     pub fn consume(&mut self) -> Result<usize> {
-        let result = self.inner.consume_raw();
-        self.outcome(result)
+        self.consume_at_most(usize::MAX)
     }
 
     /// As [`RingBuffer::consume`], but leaves what is more than `limit` for later, which a reader
@@ -128,42 +146,24 @@ impl<'cb, T: AnyBitPattern> RingBuffer<'cb, T> {
     /// # Errors
     /// As [`RingBuffer::poll`].
     pub fn consume_at_most(&mut self, limit: usize) -> Result<usize> {
-        let result = self.inner.consume_raw_n(limit);
-        self.outcome(result)
-    }
-
-    fn outcome(&self, result: i32) -> Result<usize> {
-        if let Ok(count) = usize::try_from(result) {
-            return Ok(count);
-        }
-        if result == INTERRUPTED {
-            return Ok(0);
-        }
-        match self.wrong_size.swap(NONE, Ordering::Relaxed) {
-            NONE => Err(Error::Libbpf {
-                operation: format!("reading ring buffer `{}`", self.map),
-                log: String::new(),
-                source: libbpf_rs::Error::from_raw_os_error(-result),
-            }),
-            size => Err(Error::EventSize {
-                map: self.map.clone(),
-                event: std::any::type_name::<T>(),
-                expected: size_of::<T>(),
-                size,
-            }),
-        }
+        (self.consume)(limit).map_err(|WrongSize(size)| Error::EventSize {
+            map: self.map.clone(),
+            event: std::any::type_name::<T>(),
+            expected: size_of::<T>(),
+            size,
+        })
     }
 }
 
 impl<T> AsRawFd for RingBuffer<'_, T> {
     fn as_raw_fd(&self) -> RawFd {
-        self.inner.epoll_fd()
+        self.fd.as_raw_fd()
     }
 }
 
 impl<T> AsFd for RingBuffer<'_, T> {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        sys::ring_buffer_fd(&self.inner)
+        self.fd.as_fd()
     }
 }
 
@@ -174,4 +174,77 @@ impl<T> fmt::Debug for RingBuffer<'_, T> {
             .field("event", &std::any::type_name::<T>())
             .finish_non_exhaustive()
     }
+}
+
+/// The count of events that were lost because a ring buffer was full.
+///
+/// It is the map `NAME_lost` that `CORE_EVENTS(NAME, ...)` of `traceable.bpf.h` defines beside ring
+/// buffer `NAME`, in which `core_reserve` and `core_output` count what they have no room for. No
+/// event is missed in it: all that was sent was read, is in the buffer, or is counted here.
+///
+/// ```no_run
+/// # use core_runtime::LostEvents;
+/// # fn report(map: &libbpf_rs::MapMut<'_>) -> core_runtime::Result<()> {
+/// let lost = LostEvents::in_map(map)?; // &skeleton.maps.events_lost
+/// eprintln!("{} events lost", lost.count()?);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct LostEvents {
+    counter: MapHandle,
+    map: String,
+}
+
+impl LostEvents {
+    /// The count that the BPF programs keep in `map`, an array of one 64-bit number.
+    ///
+    /// # Errors
+    /// [`Error::Libbpf`] when `map` is none.
+    pub fn in_map<'m, M>(map: &'m M) -> Result<Self>
+    where
+        M: MapCore,
+        MapHandle: TryFrom<&'m M, Error = libbpf_rs::Error>,
+    {
+        let name = name_of(map);
+        let is_counter = map.map_type() == MapType::Array
+            && (map.key_size(), map.value_size(), map.max_entries()) == (4, 8, 1);
+        let counter = if is_counter {
+            MapHandle::try_from(map)
+        } else {
+            Err(wrong_map("it is not an array of one 64-bit number"))
+        };
+        let counter = counter.map_err(|source| Self::failed(&name, source))?;
+        Ok(Self { counter, map: name })
+    }
+
+    /// How many events were lost since the object was loaded.
+    ///
+    /// # Errors
+    /// [`Error::Libbpf`] when the kernel does not tell.
+    pub fn count(&self) -> Result<u64> {
+        let value = self.counter.lookup(&0_u32.to_ne_bytes(), MapFlags::ANY);
+        let value = value.map_err(|source| Self::failed(&self.map, source))?;
+        let bytes = value.as_deref().and_then(<[u8]>::first_chunk);
+        bytes
+            .copied()
+            .map(u64::from_ne_bytes)
+            .ok_or_else(|| Self::failed(&self.map, wrong_map("it has no number")))
+    }
+
+    fn failed(map: &str, source: libbpf_rs::Error) -> Error {
+        Error::Libbpf {
+            operation: format!("reading map `{map}` as a count of lost events"),
+            log: String::new(),
+            source,
+        }
+    }
+}
+
+fn name_of(map: &dyn MapCore) -> String {
+    map.name().to_string_lossy().into_owned()
+}
+
+fn wrong_map(problem: &'static str) -> libbpf_rs::Error {
+    std::io::Error::new(std::io::ErrorKind::InvalidInput, problem).into()
 }

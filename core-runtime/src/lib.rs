@@ -9,7 +9,7 @@
 //! | [`Loader`], [`Opened`] | relocates and loads the BPF programs of a skeleton |
 //! | [`Explanation`], [`Row`] | each relocation: what is asked for, what it gets, from where |
 //! | [`Uprobe`], [`Attached`] | a probe on a function, and the guard that detaches it |
-//! | [`RingBuffer`] | typed events from a BPF program |
+//! | [`RingBuffer`], [`LostEvents`] | typed events from a BPF program, and how many had no room |
 //! | [`Error`] | what can go wrong, with what to do about it |
 //!
 //! [`guide`] has a page for each scenario, with a whole program.
@@ -49,7 +49,7 @@ pub use bytemuck;
 pub use core_btf::relo::{Explanation, Outcome, Row, Verdict};
 pub use core_macros::{bpf_traceable, embed};
 pub use error::{Error, Result};
-pub use events::RingBuffer;
+pub use events::{LostEvents, RingBuffer};
 pub use libbpf_rs;
 pub use loader::{BpfObject, Loader, Opened, OpenedObject};
 pub use privilege::{Capability, Missing};

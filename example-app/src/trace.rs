@@ -9,7 +9,9 @@ use std::{
     time::Duration,
 };
 
-use core_runtime::{Attached, Loader, RingBuffer, TypeInfo, Uprobe, libbpf_rs::OpenObject};
+use core_runtime::{
+    Attached, Loader, LostEvents, RingBuffer, TypeInfo, Uprobe, libbpf_rs::OpenObject,
+};
 
 use crate::{
     bpf::trace::{TraceSkel, TraceSkelBuilder, types},
@@ -76,11 +78,12 @@ impl<'obj> Tracer<'obj> {
         let Self { skel, attached } = self;
         let mut events =
             RingBuffer::new(&skel.maps.events, |event| on_record(Record::from(event)))?;
-        let losses = || {
+        let lost = LostEvents::in_map(&skel.maps.events_lost)?;
+        let losses = || -> core_runtime::Result<_> {
             let counts = skel.maps.bss_data.as_ref();
-            counts.map_or(Losses::default(), |counts| Losses {
-                requests: counts.lost,
-                reads: counts.failed,
+            Ok(Losses {
+                requests: lost.count()?,
+                reads: counts.map_or(0, |counts| counts.failed),
             })
         };
         thread::scope(|scope| {
@@ -90,7 +93,7 @@ impl<'obj> Tracer<'obj> {
                 traced = events
                     .poll(WAIT)
                     .map_err(Into::into)
-                    .and_then(|_| on_pause(losses()));
+                    .and_then(|_| on_pause(losses()?));
             }
             // A server that has ended already does not listen to it.
             stopper.write_all(b"!").unwrap_or_default();
@@ -100,7 +103,7 @@ impl<'obj> Tracer<'obj> {
             traced?;
             drop(attached);
             events.consume()?;
-            on_pause(losses())?;
+            on_pause(losses()?)?;
             Ok(served)
         })
     }

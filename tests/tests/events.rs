@@ -144,6 +144,7 @@ fn a_map_of_another_kind_is_refused() {
     let error = RingBuffer::new(&map, |_: &Event| ()).unwrap_err();
     assert_eq!(
         format!("{error:?}"),
-        "reading map `seen` as a ring buffer failed\n  because: Must use a RingBuf map"
+        "reading map `seen` as a ring buffer failed\n  \
+         because: it is not of the type BPF_MAP_TYPE_RINGBUF"
     );
 }

@@ -66,12 +66,8 @@ struct event {
 
 struct event event_type; /* never used: for the skeleton to have the type */
 
-struct {
-	__uint(type, BPF_MAP_TYPE_RINGBUF);
-	__uint(max_entries, 4096); /* the loader sets what is asked for */
-} events SEC(".maps");
+CORE_EVENTS(events, 4096); /* the loader sets the size that is asked for */
 
-__u64 lost;   /* events that the ring buffer had no room for */
 __u64 failed; /* reads of memory that was not there */
 
 static void check(long result)
@@ -228,15 +224,13 @@ static void read_entry(struct value_of_key *to, const struct entry *entry)
 SEC("uprobe")
 int BPF_UPROBE(on_request_done, const struct Request *request)
 {
-	struct event *event = bpf_ringbuf_reserve(&events, sizeof(*event), 0);
+	struct event *event = core_reserve(events, struct event);
 	const struct Connection *connection = core_read_ptr(request, connection);
 	/* To Rust, C's structs are opaque, and have other names. */
 	const struct entry *entry = (struct entry *)core_read_ptr(request, entry);
 
-	if (!event) {
-		__sync_fetch_and_add(&lost, 1);
+	if (!event)
 		return 0;
-	}
 	__builtin_memset(event, 0, sizeof(*event));
 	check(core_read_into(&event->id, request, id));
 	event->typed = core_read(request, typed);
