@@ -19,8 +19,9 @@ use crate::memfd::TargetBtf;
 use crate::merged::{self, Kernel, Key, Merged};
 use crate::privilege::Missing;
 use crate::same_name::SameName;
+use crate::token::TokenPath;
 use crate::type_info::TypeInfo;
-use crate::{log, uprobe};
+use crate::{log, sys, uprobe};
 
 /// Sections whose programs libbpf would attach as perf events only, and cannot attach on its own,
 /// as they name no target. A program that names one is left to libbpf's automatic attachment.
@@ -65,6 +66,9 @@ impl Job {
         object: Cow<'static, [u8]>,
         builder: &mut ObjectBuilder,
     ) -> Result<Self> {
+        if let Some(TokenPath(path)) = context.token {
+            sys::set_token_path(builder, path);
+        }
         let relocates = match BpfObject::parse(&object) {
             Ok(parsed) => parsed.needs().any,
             // Compiled without -g: nothing in it can be relocated.
@@ -98,7 +102,7 @@ impl Job {
 
     /// Checks the programs that are to be loaded and makes what libbpf relocates them against.
     pub(crate) fn relocate(&mut self, object: &mut OpenObject) -> Result<()> {
-        set_attach_types(object);
+        set_attach_types(object, self.context.token);
         let Some(target) = &self.target else {
             return Ok(());
         };
@@ -376,7 +380,7 @@ fn blobs<'a>(
 }
 
 /// Makes uprobe programs attachable through multi-uprobe links where the kernel has them.
-fn set_attach_types(object: &mut OpenObject) {
+fn set_attach_types(object: &mut OpenObject, token: Option<TokenPath>) {
     for mut program in object.progs_mut() {
         let bare = BARE_UPROBES
             .iter()
@@ -384,7 +388,7 @@ fn set_attach_types(object: &mut OpenObject) {
         if bare
             && program.autoload()
             && matches!(program.prog_type(), ProgramType::Kprobe)
-            && uprobe::multi_is_supported()
+            && uprobe::multi_is_supported(token)
         {
             program.set_attach_type(ProgramAttachType::TraceUprobeMulti);
         }

@@ -17,8 +17,8 @@ use crate::{file, merged, sys};
 
 /// Where a kernel that was built with `CONFIG_DEBUG_INFO_BTF` publishes its types: those of
 /// vmlinux in a file of that name, those of each module in one of the module's.
-const PUBLISHED: &str = "/sys/kernel/btf";
-const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
+pub(crate) const PUBLISHED: &str = "/sys/kernel/btf";
+pub(crate) const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
 
 /// Most bytes that are read of one module's types; large modules have one or two million.
 const MAX_MODULE_BYTES: u64 = 64 << 20;
@@ -179,7 +179,7 @@ fn is_btf(start: &[u8]) -> bool {
 }
 
 /// The files with the types of modules, by name; none in a directory that is not there.
-fn module_files(directory: &Path) -> Vec<PathBuf> {
+pub(crate) fn module_files(directory: &Path) -> Vec<PathBuf> {
     let entries = fs::read_dir(directory).into_iter().flatten();
     let mut files: Vec<_> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
@@ -190,7 +190,7 @@ fn module_files(directory: &Path) -> Vec<PathBuf> {
 }
 
 /// The kernel's release, as `uname -r` has it.
-fn release() -> String {
+pub(crate) fn release() -> String {
     rustix::system::uname()
         .release()
         .to_string_lossy()

@@ -10,6 +10,7 @@
 //! | [`Explanation`], [`Row`] | each relocation: what is asked for, what it gets, from where |
 //! | [`Uprobe`], [`Attached`] | a probe on a function, and the guard that detaches it |
 //! | [`RingBuffer`], [`LostEvents`] | typed events from a BPF program, and how many had no room |
+//! | [`preflight`] | what tracing takes, and what of it this process and kernel have |
 //! | [`Error`] | what can go wrong, with what to do about it |
 //!
 //! [`guide`] has a page for each scenario, with a whole program.
@@ -36,11 +37,13 @@ mod memfd;
 mod merged;
 mod near;
 mod place;
+mod preflight;
 mod privilege;
 mod process;
 mod same_name;
 mod symbols;
 mod sys;
+mod token;
 mod type_info;
 mod uprobe;
 
@@ -52,6 +55,7 @@ pub use error::{Error, Result};
 pub use events::{LostEvents, RingBuffer};
 pub use libbpf_rs;
 pub use loader::{BpfObject, Loader, Opened, OpenedObject};
+pub use preflight::{Preflight, Support, preflight};
 pub use privilege::{Capability, Missing};
 pub use process::Process;
 pub use same_name::SameName;

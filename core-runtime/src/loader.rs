@@ -14,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::job::Job;
 use crate::kernel::KernelTypes;
 use crate::log;
+use crate::token::TokenPath;
 use crate::type_info::TypeInfo;
 
 /// A skeleton builder that also tells the object it opens. `embed!()` implements it for each.
@@ -61,6 +62,8 @@ pub(crate) struct Context {
     /// The application's, and its libraries'.
     pub(crate) app: Vec<TypeInfo>,
     pub(crate) kernel: KernelTypes,
+    /// Of where libbpf takes a BPF token, if the user says where.
+    pub(crate) token: Option<TokenPath>,
 }
 
 impl Loader {
@@ -72,6 +75,7 @@ impl Loader {
             context: Arc::new(Context {
                 app: vec![app],
                 kernel,
+                token: None,
             }),
         }
     }
@@ -108,6 +112,32 @@ impl Loader {
     pub fn kernel_btf(mut self, path: impl AsRef<Path>) -> Self {
         Arc::make_mut(&mut self.context).kernel = KernelTypes::named(path.as_ref());
         self
+    }
+
+    /// Loads by the right of a BPF token (Linux 6.9), which a process in a user namespace needs: one
+    /// of the BPF file system that is mounted at `path`. Loading fails where there is none to be
+    /// had.
+    ///
+    /// Somebody with privilege makes that file system for the namespace, with these mount options or
+    /// with `any` for each: `delegate_cmds=prog_load:map_create:btf_load`, `delegate_maps` with the
+    /// types of the maps, `delegate_progs=kprobe:socket_filter` and
+    /// `delegate_attachs=cgroup_inet_ingress:trace_uprobe_multi`. (libbpf tries a socket filter
+    /// before all else; `cgroup_inet_ingress` stands for programs that name no attachment.)
+    ///
+    /// If nothing is said, one is taken of the path in the environment's `LIBBPF_BPF_TOKEN_PATH`, or
+    /// of `/sys/fs/bpf` if that gives one.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a path with a NUL.
+    pub fn bpf_token(mut self, path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let token = TokenPath::new(path).map_err(|source| Error::Io {
+            action: "open",
+            path: path.to_path_buf(),
+            source,
+        })?;
+        Arc::make_mut(&mut self.context).token = Some(token);
+        Ok(self)
     }
 
     /// Opens the object of a skeleton, for its data and maps to be set before it is loaded.

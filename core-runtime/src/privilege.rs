@@ -77,6 +77,12 @@ impl Missing {
         }
     }
 
+    /// Whether there is all that is needed.
+    #[must_use]
+    pub fn is_nothing(&self) -> bool {
+        self.capabilities.is_empty() && !self.in_user_namespace
+    }
+
     /// What loading a tracing program lacks.
     pub(crate) fn to_load() -> Self {
         let kernel = kernel_version();
@@ -107,7 +113,8 @@ impl fmt::Display for Missing {
         if self.in_user_namespace {
             return f.write_str(
                 "the capabilities of a user namespace do not count for it: run it outside the \
-                 namespace, or in a container that is not rootless",
+                 namespace, in a container that is not rootless, or with a BPF token \
+                 (`Loader::bpf_token`)",
             );
         }
         if self.capabilities.is_empty() {

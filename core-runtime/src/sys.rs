@@ -1,6 +1,7 @@
 //! All `unsafe` of this crate: what libbpf and the kernel offer only to C.
 #![expect(unsafe_code, reason = "libbpf-sys has no safe interface to these")]
 
+use std::ffi::CStr;
 use std::fs::File;
 use std::os::fd::{AsRawFd as _, BorrowedFd, FromRawFd as _, OwnedFd};
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
@@ -10,6 +11,7 @@ use libbpf_rs::libbpf_sys::{
     self, BPF_PROG_TYPE_KPROBE, BPF_TRACE_UPROBE_MULTI, bpf_insn, bpf_link_create_opts,
     bpf_prog_load_opts,
 };
+use libbpf_rs::{AsRawLibbpf as _, ObjectBuilder};
 use memmap2::{MmapOptions, MmapRaw};
 
 /// Maps a file of sysfs whose content is a constant of the running kernel. The kernel takes private
@@ -32,8 +34,10 @@ fn owned_fd(result: i32) -> io::Result<OwnedFd> {
     Ok(unsafe { OwnedFd::from_raw_fd(result) })
 }
 
-/// Loads a program that does nothing and may be attached as a multi-uprobe.
-pub(crate) fn load_empty_uprobe_multi() -> io::Result<OwnedFd> {
+/// Loads a program that does nothing and may be attached as a multi-uprobe, by the right of a token
+/// if one is given.
+pub(crate) fn load_empty_uprobe_multi(token: Option<BorrowedFd<'_>>) -> io::Result<OwnedFd> {
+    const WITH_TOKEN: u32 = 1 << 16; // BPF_F_TOKEN_FD
     let mut exit = [bpf_insn::default(); 2];
     let [move_zero, leave] = &mut exit;
     move_zero.code = 0xb7; // BPF_ALU64 | BPF_MOV | BPF_K: r0 = 0
@@ -41,6 +45,8 @@ pub(crate) fn load_empty_uprobe_multi() -> io::Result<OwnedFd> {
     let mut opts = bpf_prog_load_opts {
         sz: size_of::<bpf_prog_load_opts>() as libbpf_sys::size_t,
         expected_attach_type: BPF_TRACE_UPROBE_MULTI,
+        prog_flags: token.map_or(0, |_| WITH_TOKEN),
+        token_fd: token.map_or(0, |token| token.as_raw_fd().cast_unsigned()),
         ..Default::default()
     };
     // SAFETY: the strings are NUL-terminated, instructions and options live until the call
@@ -56,6 +62,21 @@ pub(crate) fn load_empty_uprobe_multi() -> io::Result<OwnedFd> {
         )
     };
     owned_fd(result)
+}
+
+/// A token of a BPF file system.
+pub(crate) fn create_token(file_system: &File) -> io::Result<OwnedFd> {
+    let descriptor = file_system.as_raw_fd();
+    // SAFETY: the descriptor lives until the call returns; there are no options.
+    owned_fd(unsafe { libbpf_sys::bpf_token_create(descriptor, ptr::null_mut()) })
+}
+
+/// Tells libbpf of which BPF file system to take a token for the object that is opened.
+pub(crate) fn set_token_path(builder: &mut ObjectBuilder, path: &'static CStr) {
+    let mut options = builder.as_libbpf_object();
+    // SAFETY: the options are the builder's, which is borrowed mutably.
+    let options = unsafe { options.as_mut() };
+    options.bpf_token_path = path.as_ptr();
 }
 
 /// Attaches `program` to offset 0 of the root directory, which is no file that can be probed: the

@@ -1,6 +1,7 @@
 //! Probes on functions of user-space programs.
 
 use std::fmt;
+use std::io;
 use std::os::fd::AsFd as _;
 use std::sync::OnceLock;
 
@@ -11,6 +12,7 @@ use crate::error::{Error, Result};
 use crate::place::{Place, Target};
 use crate::privilege::Missing;
 use crate::process::Process;
+use crate::token::{self, TokenPath};
 use crate::{log, sys};
 
 /// A probe on a function of a user-space program: where it is, of which processes, and what the
@@ -39,6 +41,10 @@ use crate::{log, sys};
 /// `uprobe.multi` and, when a [`Loader`](crate::Loader) loaded it on a kernel that has such links,
 /// `uprobe`), which asks for no more privilege than loading the program did; else as a perf event,
 /// which asks for `CAP_SYS_ADMIN`.
+///
+/// When a traced process forks: the child runs the same code. A probe of all processes is hit in it
+/// too, one of a single process is not. When it executes another file, the probe stays with the
+/// old one: of another version of the program, nothing is seen until that is probed as well.
 #[derive(Clone, Debug)]
 #[must_use = "a probe does nothing until it is attached"]
 pub struct Uprobe {
@@ -280,7 +286,7 @@ impl Uprobe {
                 };
             }
             ErrorKind::PermissionDenied => {
-                let way_out = if multi_is_supported() {
+                let way_out = if multi_is_supported(None) {
                     ", which `SEC(\"uprobe\")` without a target avoids,"
                 } else {
                     ""
@@ -354,25 +360,35 @@ fn to_usize(offset: u64) -> usize {
 
 /// Whether the kernel has `uprobe_multi` links (Linux 6.6) whose process filter works (6.10, and
 /// stable kernels that took the fix): the same test that libbpf makes for USDT probes.
-pub(crate) fn multi_is_supported() -> bool {
-    static SUPPORTED: OnceLock<bool> = OnceLock::new();
-    if let Some(&known) = SUPPORTED.get() {
-        return known;
-    }
-    match probe_multi() {
-        Ok(supported) => *SUPPORTED.get_or_init(|| supported),
-        // Refused for lack of privilege, which the process may yet get.
-        Err(_) => false,
-    }
+pub(crate) fn multi_is_supported(token: Option<TokenPath>) -> bool {
+    // Refused for lack of privilege, which the process may yet get.
+    multi_is_present(token).unwrap_or(false)
 }
 
-fn probe_multi() -> std::io::Result<bool> {
+/// The same, or why it cannot be told.
+pub(crate) fn multi_is_present(token: Option<TokenPath>) -> io::Result<bool> {
+    static PRESENT: OnceLock<bool> = OnceLock::new();
+    if let Some(&known) = PRESENT.get() {
+        return Ok(known);
+    }
+    let present = probe_multi(token)?;
+    Ok(*PRESENT.get_or_init(|| present))
+}
+
+fn probe_multi(token: Option<TokenPath>) -> io::Result<bool> {
     // Linux's numbers: what a directory instead of a file, and a bad process id, are answered.
     const EBADF: i32 = 9;
     const EINVAL: i32 = 22;
-    let program = match sys::load_empty_uprobe_multi() {
+    let is_refusal = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    let mut loaded = sys::load_empty_uprobe_multi(None);
+    if loaded.as_ref().is_err_and(is_refusal)
+        && let Ok(token) = token::take(token)
+    {
+        loaded = sys::load_empty_uprobe_multi(Some(token.as_fd()));
+    }
+    let program = match loaded {
         Ok(program) => program,
-        Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => return Err(error),
+        Err(error) if is_refusal(&error) => return Err(error),
         Err(_) => return Ok(false),
     };
     let answer = |pid| sys::attach_uprobe_multi_to_root_directory(program.as_fd(), pid);

@@ -58,7 +58,7 @@ Examples:
   example-app demo              prove that BPF reads the server's structs right
   example-app serve --trace     then, elsewhere: redis-cli set user:1 alice
 
-Tracing needs CAP_BPF and CAP_PERFMON, which root has.";
+Tracing needs CAP_BPF and CAP_PERFMON, which root has; `example-app preflight` says what is missing.";
 
 #[derive(Debug, Subcommand)]
 enum Action {
@@ -66,6 +66,8 @@ enum Action {
     Serve(Serve),
     /// Serve real traffic, trace it, and compare what BPF read with what the server knows.
     Demo,
+    /// Tell what tracing takes, and what of it this process and kernel have.
+    Preflight,
 }
 
 #[derive(Debug, Args)]
@@ -98,6 +100,9 @@ fn main() -> ExitCode {
     let done = match action {
         Action::Serve(serve) => serve.run(),
         Action::Demo => demo::run(),
+        Action::Preflight => {
+            writeln!(io::stdout(), "{}", core_runtime::preflight()).map_err(Into::into)
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,5 +1,6 @@
 //! What a process may do without being root, and what it is told. Needs root, to give it up.
 
+use std::fs;
 use std::process::Command;
 
 use tests::counter::COUNTER;
@@ -31,6 +32,67 @@ fn bpf_and_perfmon_are_enough() {
     let nobody = nobody(",+bpf,+perfmon");
     for program in ["perf_event", "multi", "sleepable", "perf_event_return"] {
         tracer.succeeds(&strs(&nobody), &[program]);
+    }
+}
+
+/// A program that may read its own file and write nowhere.
+#[test]
+fn no_directory_is_written_to() {
+    const SEALED: &str = "
+        mount --make-rprivate / && mount -o remount,bind,ro / && mount -t tmpfs -o ro none /dev/shm &&
+        cd / && export TMPDIR=/nowhere HOME=/nowhere &&
+        for directory in /tmp /var/tmp /dev/shm \"$1\"; do
+            touch \"$directory/written\" 2>/dev/null && exit 9
+        done
+        shift; exec \"$@\"";
+    let directory = tempfile::tempdir().unwrap();
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o777);
+    fs::set_permissions(directory.path(), everybody).unwrap();
+    let program = directory.path().join("kernels");
+    fs::copy(env!("CARGO_BIN_EXE_kernels"), &program).unwrap();
+    let output = Command::new("unshare")
+        .args(["--mount", "sh", "-c", SEALED, "sh"])
+        .arg(directory.path())
+        .args(nobody(",+bpf,+perfmon"))
+        .arg(&program)
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(text, "as it should be\n", "{output:?}");
+    assert!(output.status.success());
+}
+
+/// The report says before what is refused after.
+#[test]
+fn preflight_names_what_is_missing() {
+    let directory = tempfile::tempdir().unwrap();
+    let everybody = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+    fs::set_permissions(directory.path(), everybody).unwrap();
+    let program = directory.path().join("kernels");
+    fs::copy(env!("CARGO_BIN_EXE_kernels"), &program).unwrap();
+    let report = |capabilities| {
+        let words = nobody(capabilities);
+        let (command, arguments) = words.split_first().unwrap();
+        let output = Command::new(command)
+            .args(arguments)
+            .arg(&program)
+            .arg("preflight")
+            .output()
+            .unwrap();
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let all = report(",+bpf,+perfmon");
+    assert!(!all.contains("MISSING"), "{all}");
+    let through = "\nok       attaching uprobes: through multi-uprobes, which take no more";
+    assert!(all.contains(through), "{all}");
+    for (capabilities, missing) in [
+        ("", "CAP_BPF and CAP_PERFMON"),
+        (",+bpf", "CAP_PERFMON"),
+        (",+perfmon", "CAP_BPF"),
+    ] {
+        let report = report(capabilities);
+        let line = format!("\nMISSING  loading programs: this process lacks {missing}: run it as");
+        assert!(report.contains(&line), "{report}");
     }
 }
 

@@ -5,6 +5,7 @@
 //! | none | types of the application, of vmlinux and, where it is loaded, of the module `uinput` |
 //! | `untyped` | that types of the application need none of the kernel's |
 //! | `attach` | the same, and the error of a process that may not attach as its only output |
+//! | `preflight` | the report of what there is, and no more |
 #![expect(clippy::print_stdout, reason = "its output is what the tests look at")]
 #![expect(
     clippy::unwrap_used,
@@ -58,6 +59,10 @@ fn main() -> Result<(), Error> {
             application_alone()?;
         }
         Some("attach") => application_alone()?,
+        Some("preflight") => {
+            println!("{}", core_runtime::preflight());
+            return Ok(());
+        }
         Some(other) => panic!("there is no mode {other}"),
     }
     println!("as it should be");
