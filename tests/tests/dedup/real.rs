@@ -12,7 +12,7 @@ use core_btf::read::Endian;
 use core_btf::{Btf, BtfBuf, Kind, TypeId};
 use tests::sources;
 
-fn run(command: &mut Command) -> Vec<u8> {
+pub(crate) fn run(command: &mut Command) -> Vec<u8> {
     let output = command.output().unwrap();
     let err = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?}: {err}");
@@ -96,7 +96,7 @@ fn describe(btf: &Btf<'_>, id: TypeId, whole: bool, text: &mut String) {
 }
 
 /// Dedups units both ways and compares; a third of the types or more must be gone.
-fn compare_with_libbpf(units: BtfBuf) {
+pub(crate) fn compare_with_libbpf(units: BtfBuf) {
     let before = units.len();
     let theirs = crate::libbpf::dedup(&units.encode(Endian::NATIVE).unwrap());
     let ours = dedup(units).unwrap();
