@@ -6,5 +6,6 @@ mod fixture;
 mod inputs;
 mod kernel;
 mod oracle;
+mod others;
 mod real;
 mod truth;
