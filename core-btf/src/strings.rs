@@ -14,7 +14,13 @@ pub(crate) struct Strings {
     bytes: Vec<u8>,
     slots: Slots,
     seed: Seed,
+    /// Names that [`Strings::intern_again`] had, by where they were or what they are; empty until it is
+    /// used.
+    recent: Vec<(u64, NameOffset)>,
 }
+
+/// Most entries of the table of recent names; a power of two.
+const RECENT: usize = 1 << 15;
 
 impl Strings {
     /// The empty name alone.
@@ -23,6 +29,7 @@ impl Strings {
             bytes: vec![0],
             slots: Slots::default(),
             seed: Seed::random(),
+            recent: Vec::new(),
         }
     }
 
@@ -45,9 +52,8 @@ impl Strings {
         }
         let hash = self.seed.bytes(name.as_bytes());
         let found = self.slots.find(hash, |offset| {
-            let stored = self.bytes.get(offset as usize..).unwrap_or_default();
             // A stored name has no NUL, so the first one ends it.
-            stored.starts_with(name.as_bytes()) && stored.get(name.len()) == Some(&0)
+            self.is_at(NameOffset(offset), name.as_bytes())
         });
         // What has a NUL would seem to be there if what ends at the NUL is.
         if name.contains('\0') {
@@ -75,6 +81,42 @@ impl Strings {
         self.slots.insert(hash, offset);
         Ok(NameOffset(offset))
     }
+
+    /// Like [`Strings::intern`], for bytes that are likely to come again from the same place in memory.
+    /// What is not UTF-8 is replaced.
+    #[cfg(feature = "dwarf")]
+    pub(crate) fn intern_again(&mut self, name: &[u8]) -> Result<NameOffset> {
+        // Short names are often in the entry itself: for these, what they say is as good.
+        let place = match name.first_chunk::<8>() {
+            Some(_) => name.as_ptr() as usize as u64,
+            None => name.iter().fold(1, |key, byte| key << 8 | u64::from(*byte)),
+        };
+        let mixed = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+        let slot = mixed as usize & self.recent.len().wrapping_sub(1);
+        if let Some((other, known)) = self.recent.get(slot)
+            && *other == place
+            && self.is_at(*known, name)
+        {
+            return Ok(*known);
+        }
+        let offset = match std::str::from_utf8(name) {
+            Ok(name) => self.intern(name)?,
+            Err(_) => self.intern(&String::from_utf8_lossy(name))?,
+        };
+        if self.recent.len() < RECENT.min(self.slots.len()) {
+            // As long as there are few names, so is there little to remember.
+            self.recent = vec![(0, NameOffset::ANONYMOUS); RECENT.min(self.slots.len())];
+        } else if let Some(recent) = self.recent.get_mut(slot) {
+            *recent = (place, offset);
+        }
+        Ok(offset)
+    }
+
+    /// Whether the name at `offset` is this one, which has no NUL.
+    fn is_at(&self, offset: NameOffset, name: &[u8]) -> bool {
+        let stored = self.bytes.get(offset.0 as usize..).unwrap_or_default();
+        stored.starts_with(name) && stored.get(name.len()) == Some(&0)
+    }
 }
 
 #[cfg(test)]
@@ -93,6 +135,25 @@ mod tests {
         assert_eq!(offsets[..2000], offsets[3000..]);
         let expected = names[..3000].join("\0") + "\0";
         assert_eq!(&strings.bytes()[1..], expected.as_bytes());
+    }
+
+    /// What is somewhere else by then, or shorter, is told apart.
+    #[cfg(feature = "dwarf")]
+    #[test]
+    fn names_from_one_place_in_memory_need_not_be_one_name() {
+        let mut strings = Strings::new();
+        let mut place = *b"first";
+        let first = strings.intern_again(&place).unwrap();
+        assert_eq!(strings.intern_again(&place).unwrap(), first);
+        assert_ne!(strings.intern_again(&place[..3]).unwrap(), first);
+        place = *b"other";
+        let other = strings.intern_again(&place).unwrap();
+        assert_eq!(strings.get(other), "other");
+        assert_eq!(strings.intern("first").unwrap(), first);
+        let replaced = strings.intern_again(b"\xff").unwrap();
+        assert_eq!(strings.get(replaced), "\u{fffd}");
+        assert_eq!(strings.intern_again(b"").unwrap(), NameOffset::ANONYMOUS);
+        assert!(strings.intern_again(b"a\0b").is_err());
     }
 
     #[test]

@@ -203,6 +203,13 @@ impl BtfBuf {
         self.strings.intern(name)
     }
 
+    /// Like [`BtfBuf::intern`], for bytes that are likely to come again from the same place in memory.
+    /// What is not UTF-8 is replaced.
+    #[cfg(feature = "dwarf")]
+    pub(crate) fn intern_again(&mut self, name: &[u8]) -> Result<NameOffset> {
+        self.strings.intern_again(name)
+    }
+
     /// The name at an offset that [`BtfBuf::intern`] gave; empty for any other.
     #[must_use]
     pub fn name(&self, offset: NameOffset) -> &str {

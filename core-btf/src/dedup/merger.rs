@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::hash::{Seed, Slots};
 use crate::model::{NameOffset, Type, TypeId};
 use crate::strings::Strings;
-use crate::write::{BtfBuf, MAX_TYPES};
+use crate::write::MAX_TYPES;
 
 /// Marks a reference to a symbol; the others are to what is stored, numbered from 1.
 const SYMBOL: u32 = 1 << 31;
@@ -133,13 +133,22 @@ impl Merger {
 
     /// Adds the types of a part that `keep` says so of, which must do so of all that they refer to.
     ///
+    /// Names are offsets in `names`; `known` says for each offset what it is in all parts, as far as that
+    /// came up: other parts may have the same names.
+    ///
     /// # Errors
     /// [`Error::NoSuchType`] for a reference to a type that is not there, and [`Error::Limit`].
-    pub(crate) fn add(&mut self, part: BtfBuf, keep: impl Fn(TypeId) -> bool) -> Result<()> {
-        let (mut types, strings) = part.into_types_and_names();
+    pub(crate) fn add(
+        &mut self,
+        types: Vec<Type>,
+        names: &Strings,
+        known: &mut [NameOffset],
+        keep: impl Fn(TypeId) -> bool,
+    ) -> Result<()> {
+        let mut types = types;
         let last = word(types.len())?;
         let ids = || (1..=last).map(TypeId).filter(|id| keep(*id));
-        self.take_names(&mut types, &strings, &keep)?;
+        self.take_names(&mut types, names, known, &keep)?;
         let len = types.len() + 1;
         let mut part = Part {
             types,
@@ -169,10 +178,10 @@ impl Merger {
     fn take_names(
         &mut self,
         types: &mut [Type],
-        strings: &Strings,
+        names: &Strings,
+        known: &mut [NameOffset],
         keep: &impl Fn(TypeId) -> bool,
     ) -> Result<()> {
-        let mut known = vec![NameOffset::ANONYMOUS; strings.bytes().len()];
         for (id, ty) in (1..).map(TypeId).zip(types) {
             let mut failed = None;
             if !keep(id) {
@@ -183,7 +192,7 @@ impl Merger {
                     return;
                 };
                 if new.is_anonymous() {
-                    match self.names.intern(strings.get(*name)) {
+                    match self.names.intern(names.get(*name)) {
                         Ok(offset) => *new = offset,
                         Err(error) => failed = Some(error),
                     }

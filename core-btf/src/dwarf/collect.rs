@@ -10,7 +10,7 @@ use std::collections::hash_map::Entry;
 use gimli::{Abbreviations, DwTag, RunTimeEndian, constants as dw};
 
 use super::annotations;
-use super::attrs::{Attrs, Reader};
+use super::attrs::{Attrs, KnownNames, Reader};
 use super::error::{Error, Problem};
 use super::spelling::{Scopes, is_flat, is_scope, symbol};
 use super::types::{self, Frame};
@@ -162,41 +162,50 @@ impl Collected {
 
     /// The interned name of an entry; bytes that are not UTF-8 are replaced.
     pub(super) fn name(&mut self, name: Option<&[u8]>) -> Result<NameOffset, Error> {
-        let name = name.unwrap_or_default();
-        // The common case, several times as fast as replacing.
-        if let Ok(name) = std::str::from_utf8(name) {
-            return Ok(self.btf.intern(name)?);
-        }
-        Ok(self.btf.intern(&String::from_utf8_lossy(name))?)
+        Ok(self.btf.intern_again(name.unwrap_or_default())?)
     }
 }
 
-/// Tables of abbreviations that neighbouring units share, by their places.
-pub(super) type Tables = HashMap<Table, Abbreviations>;
+/// What neighbouring units have in common.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Tables of abbreviations, by their places.
+    tables: HashMap<Table, Abbreviations>,
+    names: KnownNames,
+}
 
-/// Reads the entries of a unit. `tables` keeps what the next unit may need too.
+impl Shared {
+    /// For units of some bytes.
+    pub(super) fn of_bytes(bytes: usize) -> Self {
+        Self {
+            tables: HashMap::new(),
+            names: KnownNames::of_bytes(bytes),
+        }
+    }
+}
+
+/// Reads the entries of a unit into `out`, which has no types yet. An error leaves it half full.
 ///
 /// With `spellings`, types that are not called what their source calls them get a `DECL_TAG` of it.
 pub(super) fn collect<'a>(
     units: &Units<'a>,
     unit: &Unit<'a>,
-    tables: &mut Tables,
+    shared: &mut Shared,
     functions: bool,
     spellings: bool,
-) -> Result<Collected, Error> {
-    let mut out = Collected {
-        big_endian: units.sections.endian == RunTimeEndian::Big,
-        pointer_bytes: units.pointer_bytes(),
-        ..Collected::default()
-    };
+    out: &mut Collected,
+) -> Result<(), Error> {
+    out.big_endian = units.sections.endian == RunTimeEndian::Big;
+    out.pointer_bytes = units.pointer_bytes();
     let mut frames: Vec<Frame> = Vec::new();
     let at = |error| units.error(error, unit.start);
-    let abbreviations = match tables.entry(unit.table()) {
+    let abbreviations = match shared.tables.entry(unit.table()) {
         Entry::Occupied(table) => table.into_mut(),
         Entry::Vacant(table) => table.insert(units.abbreviations(unit)?),
     };
     let mut raw = unit.header.entries_raw(abbreviations, None).map_err(at)?;
     let mut reader = Reader::new(units, unit);
+    reader.known = Some(&shared.names);
     let mut root = true;
     let mut scopes = Scopes::default();
     while !raw.is_empty() {
@@ -207,17 +216,17 @@ pub(super) fn collect<'a>(
         let Some(abbrev) = raw.read_abbreviation().map_err(at)? else {
             if let Some(frame) = frames.pop() {
                 scopes.leave(frames.len());
-                types::close(&mut out, frame)?;
+                types::close(out, frame)?;
             }
             continue;
         };
         let frame = if root {
             root = false;
             let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
-            open_unit(&mut out, &mut reader, key, &attrs, units.sections.split_off);
+            open_unit(out, &mut reader, key, &attrs, units.sections.split_off);
             if attrs.language == Some(dw::DW_LANG_Rust) {
                 out.rust = true;
-                return Ok(out);
+                return Ok(());
             }
             scopes.flat = attrs.language.map_or_else(|| units.is_flat(), is_flat);
             Frame::Other
@@ -239,13 +248,13 @@ pub(super) fn collect<'a>(
                 }
             }
             let frame = match &spelling {
-                None => types::open(&mut out, frames.last_mut(), key, tag, &attrs)?,
+                None => types::open(out, frames.last_mut(), key, tag, &attrs)?,
                 Some(spelling) => {
                     let attrs = Attrs {
                         name: Some(spelling.identifier.as_bytes()),
                         ..attrs
                     };
-                    let frame = types::open(&mut out, frames.last_mut(), key, tag, &attrs)?;
+                    let frame = types::open(out, frames.last_mut(), key, tag, &attrs)?;
                     if let Some(ty) = out.defined(key) {
                         if let Some(declaration) = attrs.origin.filter(|_| is_scope(tag)) {
                             out.complete(declaration, key);
@@ -262,7 +271,7 @@ pub(super) fn collect<'a>(
             };
             if annotated {
                 let place = (&reader, unit, &*abbreviations);
-                annotations::referred(&mut out, &frame, key, &attrs, place)?;
+                annotations::referred(out, &frame, key, &attrs, place)?;
             }
             frame
         } else {
@@ -276,14 +285,14 @@ pub(super) fn collect<'a>(
             }
             frames.push(frame);
         } else {
-            types::close(&mut out, frame)?;
+            types::close(out, frame)?;
         }
     }
     // A damaged unit may end before its last types do.
     while let Some(frame) = frames.pop() {
-        types::close(&mut out, frame)?;
+        types::close(out, frame)?;
     }
-    Ok(out)
+    Ok(())
 }
 
 /// What a unit's root says about how to read the rest.

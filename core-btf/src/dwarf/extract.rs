@@ -7,13 +7,13 @@ use super::closure::{Marks, Through};
 use super::error::{Error, Problem, Warning};
 use super::input::{Input, objects};
 use super::links::links;
-use super::object::{Part, extract_object};
+use super::object::{Part, Parts, extract_object};
 use super::progress::Progress;
 use super::sound::damage;
 use super::threads;
 use crate::dedup::Merger;
 use crate::glob;
-use crate::model::{Type, TypeId};
+use crate::model::{NameOffset, Type, TypeId};
 use crate::read::Endian;
 use crate::write::BtfBuf;
 
@@ -126,27 +126,27 @@ pub fn extract_watched(
     progress.add_all(sizes.sum());
     let mut gathered = Gathered::new(options, !split.is_empty());
     if let [input @ Input { member: None, .. }] = inputs.as_slice() {
-        let found = extract_object(input, options, &split, threads, progress, |part| {
-            gathered.add(part, input)
+        let found = extract_object(input, options, &split, threads, progress, |parts| {
+            gathered.add(parts, input)
         });
         gathered.end_object(found, input)?;
     } else {
         // Threads are for the members of an archive, or else for the units of the one object.
         let inner = if inputs.len() > 1 { 1 } else { threads };
         let member = |input: &Input<'_>| {
-            let mut parts = Vec::new();
-            let found = extract_object(input, options, &split, inner, progress, |part| {
-                parts.push(part);
+            let mut all = Vec::new();
+            let found = extract_object(input, options, &split, inner, progress, |parts| {
+                all.push(parts);
                 Ok(())
             });
-            (parts, found)
+            (all, found)
         };
         let mut members = inputs.iter();
-        threads::in_order(&inputs, threads, member, |(parts, found)| {
+        threads::in_order(&inputs, threads, member, |(all, found)| {
             members.next().map_or(Ok(()), |input| {
                 if found.is_ok() {
-                    for part in parts {
-                        gathered.add(part, input)?;
+                    for parts in all {
+                        gathered.add(parts, input)?;
                     }
                 }
                 gathered.end_object(found, input)
@@ -187,24 +187,38 @@ impl<'o> Gathered<'o> {
         }
     }
 
-    fn add(&mut self, part: Part, input: &Input<'_>) -> Result<(), Error> {
-        self.missing
-            .retain(|root| matching(&part.btf, root).is_empty());
-        let machine = (part.endian, part.pointer_bytes);
-        if *self.machine.get_or_insert(machine) != machine {
-            return Err(input.locate(Error::Object {
-                what: "object".to_owned(),
-                problem: "has another byte order or pointer size than those before it".to_owned(),
-            }));
+    fn add(&mut self, parts: Parts, input: &Input<'_>) -> Result<(), Error> {
+        let mut names = parts.names;
+        let mut known = vec![NameOffset::ANONYMOUS; names.bytes().len()];
+        for mut part in parts.list {
+            let machine = (part.endian, part.pointer_bytes);
+            if *self.machine.get_or_insert(machine) != machine {
+                return Err(input.locate(Error::Object {
+                    what: "object".to_owned(),
+                    problem: "has another byte order or pointer size than those before it"
+                        .to_owned(),
+                }));
+            }
+            if !self.options.roots.is_empty() {
+                let types = std::mem::take(&mut part.types);
+                let btf = BtfBuf::from_types_and_names(types, names);
+                self.look_for_roots(&btf, &part)?;
+                (part.types, names) = btf.into_types_and_names();
+            }
+            let keep = |id| part.keep.contains(id);
+            self.merger.add(part.types, &names, &mut known, keep)?;
+            self.warnings.extend(part.warnings);
         }
+        Ok(())
+    }
+
+    fn look_for_roots(&mut self, btf: &BtfBuf, part: &Part) -> Result<(), Error> {
+        self.missing.retain(|root| matching(btf, root).is_empty());
         let mut roots = self.options.roots.iter();
         roots
             .by_ref()
             .filter(|root| !glob::is_pattern(root))
-            .try_for_each(|root| check_root(&part, root))?;
-        self.merger.add(part.btf, |id| part.keep.contains(id))?;
-        self.warnings.extend(part.warnings);
-        Ok(())
+            .try_for_each(|root| check_root(btf, part, root))
     }
 
     /// Notes that all parts of an object have been added, or why it has none.
@@ -307,13 +321,13 @@ fn forget_spellings(btf: &mut BtfBuf, roots: &[TypeId]) {
 }
 
 /// Fails if a root contains something that could not be described.
-fn check_root(part: &Part, root: &str) -> Result<(), Error> {
+fn check_root(btf: &BtfBuf, part: &Part, root: &str) -> Result<(), Error> {
     if part.stand_ins.is_empty() {
         return Ok(());
     }
-    let mut marks = Marks::new(&part.btf);
-    for id in matching(&part.btf, root) {
-        marks.add(&part.btf, id, Through::Values);
+    let mut marks = Marks::new(btf);
+    for id in matching(btf, root) {
+        marks.add(btf, id, Through::Values);
     }
     for stand_in in &part.stand_ins {
         if marks.contains(stand_in.ty)

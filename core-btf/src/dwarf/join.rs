@@ -1,12 +1,10 @@
 //! The runs of units of one object become one set of types, with all references resolved.
 
-use std::ops::Range;
-
 use super::bases::settle_bases;
-use super::collect::{Collected, Function, LOCAL, LateBitfield, Meaning, StandIn};
+use super::collect::{Collected, Function, LOCAL, LateBitfield, StandIn};
 use super::error::{Error, Problem};
 use super::members::{bitfield_offset, method_pointer};
-use super::resolve::{Found, find, stand_in};
+use super::resolve::{Found, Meanings, find, stand_in};
 use super::scalars::settle_enum;
 use super::units::Key;
 use crate::model::{Kind, Type, TypeId};
@@ -17,9 +15,8 @@ const MAX_CHAIN: usize = 32;
 
 /// A run's entries and the number its type ids are shifted by.
 struct Run {
-    keys: Range<Key>,
     base: usize,
-    meanings: Vec<(Key, Meaning)>,
+    meanings: Meanings,
 }
 
 impl Run {
@@ -30,25 +27,23 @@ impl Run {
 
 /// Puts the types of several runs one after the other. References between runs (link-time
 /// optimisation, type units) are resolved here.
-pub(super) fn join(chunks: Vec<(Collected, Range<Key>)>) -> Result<Collected, Error> {
-    let mut chunks = chunks;
+pub(super) fn join(units: Vec<(Collected, Meanings)>) -> Result<Collected, Error> {
+    let (chunks, meanings): (Vec<_>, Vec<_>) = units.into_iter().unzip();
     let mut out = Collected {
-        big_endian: chunks.first().is_some_and(|(chunk, _)| chunk.big_endian),
+        big_endian: chunks
+            .first()
+            .is_some_and(|chunk: &Collected| chunk.big_endian),
         ..Collected::default()
     };
     let mut runs = Vec::with_capacity(chunks.len());
     let mut base = 0usize;
-    for (chunk, keys) in &mut chunks {
-        runs.push(Run {
-            keys: keys.clone(),
-            base,
-            meanings: std::mem::take(&mut chunk.meanings),
-        });
+    for (chunk, meanings) in chunks.iter().zip(meanings) {
+        runs.push(Run { base, meanings });
         base += chunk.btf.len();
     }
     let mut lost: Vec<(Key, Key)> = Vec::new();
     let first_new = base;
-    for ((chunk, _), run) in chunks.into_iter().zip(&runs) {
+    for (chunk, run) in chunks.into_iter().zip(&runs) {
         let shift = |ty| run.shift(ty);
         let mut resolve = |owner: Key, reference: &mut TypeId| {
             if reference.is_void() {
@@ -122,9 +117,9 @@ pub(super) fn join(chunks: Vec<(Collected, Range<Key>)>) -> Result<Collected, Er
 fn find_in(runs: &[Run], key: Key) -> Option<TypeId> {
     let mut key = key;
     for _ in 0..MAX_CHAIN {
-        let at = runs.partition_point(|run| run.keys.end <= key);
+        let at = runs.partition_point(|run| run.meanings.keys().end <= key);
         let run = runs.get(at)?;
-        match find(&run.meanings, &run.keys, key) {
+        match find(&run.meanings, key) {
             Found::Type(ty) if ty.is_void() => return Some(ty),
             Found::Type(ty) => return Some(run.shift(ty)),
             Found::Elsewhere(other) => key = other,

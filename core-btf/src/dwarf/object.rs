@@ -1,19 +1,18 @@
 //! The types of one object, in parts that can be merged one after the other.
 
 use std::collections::HashSet;
-use std::ops::Range;
 
 use gimli::{RunTimeEndian, UnitType};
 
 use super::closure::{Marks, Through, recursive};
-use super::collect::{Collected, StandIn, Tables, collect};
+use super::collect::{Collected, Shared, StandIn, collect};
 use super::error::{Error, Problem, Warning};
 use super::extract::Options;
 use super::input::Input;
 use super::join::{functions_with_code, join};
 use super::linked::are_linked;
 use super::progress::Progress;
-use super::resolve::resolve_unit;
+use super::resolve::{Meanings, resolve_unit};
 use super::root::unit_root;
 use super::rust::describe_all;
 use super::sections::Sections;
@@ -22,11 +21,18 @@ use super::threads;
 use super::units::{Key, Unit, Units};
 use crate::model::{Kind, Type};
 use crate::read::Endian;
+use crate::strings::Strings;
 use crate::write::BtfBuf;
+
+/// Parts, and the names of their types.
+pub(super) struct Parts {
+    pub(super) names: Strings,
+    pub(super) list: Vec<Part>,
+}
 
 /// Types that refer to each other only.
 pub(super) struct Part {
-    pub(super) btf: BtfBuf,
+    pub(super) types: Vec<Type>,
     pub(super) keep: Marks,
     pub(super) stand_ins: Vec<StandIn>,
     pub(super) warnings: Vec<Warning>,
@@ -44,7 +50,7 @@ pub(super) fn extract_object(
     split: &HashSet<u64>,
     threads: usize,
     progress: &Progress,
-    mut add: impl FnMut(Part) -> Result<(), Error> + Send,
+    mut add: impl FnMut(Parts) -> Result<(), Error> + Send,
 ) -> Result<(), Error> {
     let mut sections = Sections::load(input.data, options.max_bytes)?;
     if let Some(data) = input.alternate {
@@ -70,14 +76,17 @@ pub(super) fn extract_object(
         threads::in_order(
             &chunks,
             threads,
-            |chunk| object.read(chunk),
+            |chunk| object.linked(chunk),
             |found| {
                 all.extend(found?);
                 Ok::<_, Error>(())
             },
         )?;
-        let part = object.part(all, &mut seen)?;
-        add(part)?;
+        let (part, names) = object.part(all, &mut seen)?;
+        add(Parts {
+            names,
+            list: vec![part],
+        })?;
     } else {
         threads::in_order(
             &chunks,
@@ -86,7 +95,7 @@ pub(super) fn extract_object(
             |found| {
                 let (parts, other) = found?;
                 seen.join(other);
-                parts.into_iter().try_for_each(&mut add)
+                add(parts)
             },
         )?;
     }
@@ -104,7 +113,7 @@ pub(super) fn extract_object(
         return Err(Error::Split { path });
     }
     if seen.rust {
-        add(object.rust_part(&seen)?)?;
+        add(object.rust_parts(&seen)?)?;
     }
     if !units.damaged.is_empty() {
         add(object.headers_part())?;
@@ -153,35 +162,64 @@ fn unit_bytes(unit: &Unit<'_>) -> u64 {
     unit.header.length_including_self() as u64
 }
 
+fn shared_by(chunk: &[Unit<'_>]) -> Shared {
+    let bytes = chunk.iter();
+    Shared::of_bytes(bytes.map(|unit| unit.header.length_including_self()).sum())
+}
+
 impl<'a> Object<'_, 'a> {
-    /// The entries of some units.
-    fn read(&self, chunk: &[Unit<'a>]) -> Result<Vec<(Collected, Range<Key>)>, Error> {
-        let mut tables = Tables::new();
-        let units = chunk.iter().map(|unit| {
-            let (functions, spellings) = (self.functions, self.spellings);
-            let mut found = match collect(self.units, unit, &mut tables, functions, spellings) {
-                Ok(found) => found,
-                // Half of the unit has been taken in by now: what there is of it is forgotten.
-                Err(error) => Collected {
-                    warnings: vec![(unit.start, damage(&error).ok_or(error)?)],
-                    ..Collected::default()
-                },
+    /// The entries of a unit, whose names are added to `names`.
+    fn read(
+        &self,
+        unit: &Unit<'a>,
+        shared: &mut Shared,
+        names: Strings,
+    ) -> Result<(Collected, Meanings), Error> {
+        let mut found = Collected {
+            btf: BtfBuf::from_types_and_names(Vec::new(), names),
+            ..Collected::default()
+        };
+        let (functions, spellings) = (self.functions, self.spellings);
+        let read = collect(self.units, unit, shared, functions, spellings, &mut found);
+        if let Err(error) = read {
+            // Half of the unit has been taken in by now: what there is of it is forgotten.
+            let (_, names) = found.btf.into_types_and_names();
+            found = Collected {
+                btf: BtfBuf::from_types_and_names(Vec::new(), names),
+                warnings: vec![(unit.start, damage(&error).ok_or(error)?)],
+                ..Collected::default()
             };
-            resolve_unit(&mut found, &unit.keys())?;
-            let share = self.bytes.saturating_mul(unit_bytes(unit));
-            let share = share.checked_div(self.units_bytes);
-            self.progress.add_done(share.unwrap_or_default());
-            Ok((found, unit.keys()))
-        });
+        }
+        let meanings = resolve_unit(&mut found, unit.keys())?;
+        let share = self.bytes.saturating_mul(unit_bytes(unit));
+        let share = share.checked_div(self.units_bytes);
+        self.progress.add_done(share.unwrap_or_default());
+        Ok((found, meanings))
+    }
+
+    /// The entries of some units, to be taken together with those of others.
+    fn linked(&self, chunk: &[Unit<'a>]) -> Result<Vec<(Collected, Meanings)>, Error> {
+        let mut shared = shared_by(chunk);
+        let units = chunk.iter();
+        let units = units.map(|unit| self.read(unit, &mut shared, Strings::new()));
         units.collect()
     }
 
     /// The types of some units, each by itself.
-    fn parts(&self, chunk: &[Unit<'a>]) -> Result<(Vec<Part>, Seen), Error> {
+    fn parts(&self, chunk: &[Unit<'a>]) -> Result<(Parts, Seen), Error> {
         let mut seen = Seen::default();
-        let units = self.read(chunk)?.into_iter();
-        let parts = units.map(|unit| self.part(vec![unit], &mut seen));
-        Ok((parts.collect::<Result<_, Error>>()?, seen))
+        let mut shared = shared_by(chunk);
+        let mut parts = Parts {
+            names: Strings::new(),
+            list: Vec::with_capacity(chunk.len()),
+        };
+        for unit in chunk {
+            let found = self.read(unit, &mut shared, parts.names)?;
+            let (part, names) = self.part(vec![found], &mut seen)?;
+            parts.names = names;
+            parts.list.push(part);
+        }
+        Ok((parts, seen))
     }
 
     fn warning(&self, key: Key, problem: Problem) -> Warning {
@@ -202,7 +240,11 @@ impl<'a> Object<'_, 'a> {
     }
 
     /// The types of units that refer to each other only.
-    fn part(&self, units: Vec<(Collected, Range<Key>)>, seen: &mut Seen) -> Result<Part, Error> {
+    fn part(
+        &self,
+        units: Vec<(Collected, Meanings)>,
+        seen: &mut Seen,
+    ) -> Result<(Part, Strings), Error> {
         let all = join(units)?;
         if let Some(ty) = recursive(&all.btf) {
             let key = all.keys.get(ty.index() - 1).copied().unwrap_or_default();
@@ -211,26 +253,29 @@ impl<'a> Object<'_, 'a> {
         }
         let warnings = all.warnings.iter();
         let warnings = warnings.map(|(key, problem)| self.warning(*key, *problem));
+        let warnings = warnings.collect();
+        let keep = named(&all);
+        let (types, names) = all.btf.into_types_and_names();
         let part = Part {
-            keep: named(&all),
-            warnings: warnings.collect(),
+            keep,
+            warnings,
             stand_ins: all.stand_ins,
-            btf: all.btf,
+            types,
             endian: self.endian(),
             pointer_bytes: self.units.pointer_bytes(),
         };
         let is_damage = |(_, problem): &(Key, Problem)| failure(*problem).is_some();
         seen.join(Seen {
-            types: !part.btf.is_empty(),
+            types: !part.types.is_empty(),
             rust: all.rust,
             split: all.split,
             damaged: all.warnings.into_iter().filter(is_damage).collect(),
         });
-        Ok(part)
+        Ok((part, names))
     }
 
     /// The types of all units in Rust.
-    fn rust_part(&self, seen: &Seen) -> Result<Part, Error> {
+    fn rust_parts(&self, seen: &Seen) -> Result<Parts, Error> {
         let found = describe_all(self.units, self.spellings)?;
         let unknown = found.unknown.iter();
         let unknown = unknown.map(|(_, key)| self.warning(*key, Problem::RustLayout));
@@ -239,31 +284,40 @@ impl<'a> Object<'_, 'a> {
         let damaged = found.damaged.into_iter().filter(new);
         let warnings = unknown.chain(damaged.map(|(key, problem)| self.warning(key, problem)));
         let stand_ins = found.unknown.iter().enumerate();
-        Ok(Part {
-            keep: Marks::all(&found.btf),
+        let keep = Marks::all(&found.btf);
+        let (types, names) = found.btf.into_types_and_names();
+        let part = Part {
+            keep,
             warnings: warnings.collect(),
             stand_ins: stand_ins
                 .map(|(warning, (ty, _))| StandIn { ty: *ty, warning })
                 .collect(),
-            btf: found.btf,
+            types,
             endian: self.endian(),
             pointer_bytes: self.units.pointer_bytes(),
+        };
+        Ok(Parts {
+            names,
+            list: vec![part],
         })
     }
 
     /// No types, but warnings of the units whose headers are damaged.
-    fn headers_part(&self) -> Part {
+    fn headers_part(&self) -> Parts {
         let damaged = self.units.damaged.iter();
-        let btf = BtfBuf::new();
-        Part {
-            keep: Marks::new(&btf),
+        let part = Part {
+            keep: Marks::new(&BtfBuf::new()),
             warnings: damaged
                 .map(|(key, problem)| self.warning(*key, *problem))
                 .collect(),
             stand_ins: Vec::new(),
-            btf,
+            types: Vec::new(),
             endian: self.endian(),
             pointer_bytes: self.units.pointer_bytes(),
+        };
+        Parts {
+            names: Strings::new(),
+            list: vec![part],
         }
     }
 }

@@ -20,40 +20,75 @@ pub(super) enum Found {
     Nothing,
 }
 
-/// What the entry at `key` stands for, as far as `meanings`, of the entries in `keys`, tell.
-pub(super) fn find(meanings: &[(Key, Meaning)], keys: &Range<Key>, key: Key) -> Found {
+/// What is known of the entries of a unit, found by their keys.
+#[derive(Debug)]
+pub(super) struct Meanings {
+    /// By ascending key.
+    list: Vec<(Key, Meaning)>,
+    keys: Range<Key>,
+    /// For each [`STEP`] keys, where those are in `list` that have no smaller key.
+    starts: Vec<u32>,
+}
+
+/// How many keys there are to a place in the list: about as many as a few entries have.
+const STEP: usize = 64;
+
+impl Meanings {
+    pub(super) fn new(list: Vec<(Key, Meaning)>, keys: Range<Key>) -> Self {
+        let mut starts = Vec::with_capacity(keys.len() / STEP + 1);
+        for (at, (key, _)) in (0..).zip(&list) {
+            let step = key.saturating_sub(keys.start) as usize / STEP;
+            while starts.len() <= step {
+                starts.push(at);
+            }
+        }
+        Self { list, keys, starts }
+    }
+
+    /// Keys of the unit's entries.
+    pub(super) fn keys(&self) -> &Range<Key> {
+        &self.keys
+    }
+
+    fn get(&self, key: Key) -> Option<Meaning> {
+        let step = key.checked_sub(self.keys.start)? as usize / STEP;
+        let start = self.starts.get(step)?;
+        let mut list = self.list.get(*start as usize..)?.iter();
+        let (found, meaning) = list.find(|(other, _)| *other >= key)?;
+        (*found == key).then_some(*meaning)
+    }
+}
+
+/// What the entry at `key` stands for, as far as `meanings` tell.
+pub(super) fn find(meanings: &Meanings, key: Key) -> Found {
     let mut key = key;
     for _ in 0..MAX_SAME {
         if key == NOWHERE {
             return Found::Nothing;
         }
-        if !keys.contains(&key) {
+        if !meanings.keys.contains(&key) {
             return Found::Elsewhere(key);
         }
-        let meaning = meanings
-            .binary_search_by_key(&key, |(key, _)| *key)
-            .ok()
-            .and_then(|at| meanings.get(at));
-        match meaning {
-            Some((_, Meaning::Type(ty))) => return Found::Type(*ty),
-            Some((_, Meaning::SameAs(other))) => key = *other,
+        match meanings.get(key) {
+            Some(Meaning::Type(ty)) => return Found::Type(ty),
+            Some(Meaning::SameAs(other)) => key = other,
             None => return Found::Nothing,
         }
     }
     Found::Nothing
 }
 
-/// Resolves the references that stay within the unit's `keys`.
-pub(super) fn resolve_unit(chunk: &mut Collected, keys: &Range<Key>) -> Result<(), Error> {
+/// Resolves the references that stay within the unit's `keys`, and says what they lead to.
+pub(super) fn resolve_unit(chunk: &mut Collected, keys: Range<Key>) -> Result<Meanings, Error> {
     let mut types = chunk.btf.take_types();
     let mut lost: Vec<(usize, Key)> = Vec::new();
     let first_new = types.len();
-    let meanings = &chunk.meanings;
+    let meanings = Meanings::new(std::mem::take(&mut chunk.meanings), keys);
     let mut resolve = |owner: usize, reference: &mut TypeId| {
         if reference.is_void() || reference.0 & LOCAL != 0 {
             return;
         }
-        *reference = match find(meanings, keys, reference.0) {
+        *reference = match find(&meanings, reference.0) {
             Found::Type(ty) if ty.is_void() => ty,
             Found::Type(ty) => local(ty),
             Found::Elsewhere(key) => TypeId(key),
@@ -80,7 +115,7 @@ pub(super) fn resolve_unit(chunk: &mut Collected, keys: &Range<Key>) -> Result<(
         let ty = chunk.push(key, stand_in())?;
         chunk.stand_in(ty, key, Problem::Reference(u64::from(target)));
     }
-    Ok(())
+    Ok(meanings)
 }
 
 /// What is known of the type of an entry that is not there.

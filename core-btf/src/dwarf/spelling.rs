@@ -242,8 +242,26 @@ pub(super) fn symbol<'a>(attrs: &Attrs<'a>) -> Option<&'a [u8]> {
 
 /// Whether a name is a C identifier. Bytes beyond ASCII are: C has them too.
 fn is_plain(name: &[u8]) -> bool {
+    /// For each byte whether it may be in a name.
+    const PLAIN: [bool; 256] = {
+        let mut plain = [false; 256];
+        let mut byte = 0;
+        while byte < plain.len() {
+            #[expect(
+                clippy::indexing_slicing,
+                clippy::cast_possible_truncation,
+                reason = "the loop's bound"
+            )]
+            {
+                let this = byte as u8;
+                plain[byte] = this.is_ascii_alphanumeric() || this == b'_' || !this.is_ascii();
+            }
+            byte += 1;
+        }
+        plain
+    };
     name.iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_' || !byte.is_ascii())
+        .all(|byte| PLAIN.get(usize::from(*byte)) == Some(&true))
 }
 
 fn spelling(original: String) -> Spelling {

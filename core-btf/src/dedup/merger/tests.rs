@@ -6,7 +6,7 @@ use crate::dedup::dedup;
 use crate::model::{CompositeKind, Member, NameOffset, Type, TypeId};
 use crate::testing::Types;
 use crate::write::BtfBuf;
-use crate::{Error, read::Endian};
+use crate::{Error, Result, read::Endian};
 
 /// A type in few words: what it is, which of few names it has, and what it refers to.
 type Word = (u8, u8, u8, u8);
@@ -67,6 +67,12 @@ fn part(words: &[Word]) -> BtfBuf {
     out
 }
 
+fn add(merger: &mut Merger, part: BtfBuf, keep: impl Fn(TypeId) -> bool) -> Result<()> {
+    let (types, names) = part.into_types_and_names();
+    let mut known = vec![NameOffset::ANONYMOUS; names.bytes().len()];
+    merger.add(types, &names, &mut known, keep)
+}
+
 fn encoded(btf: &BtfBuf) -> Vec<u8> {
     btf.encode(Endian::Little).unwrap()
 }
@@ -97,7 +103,7 @@ proptest! {
             for ty in types {
                 all.push(ty).unwrap();
             }
-            merger.add(part(words), |_| true).unwrap();
+            add(&mut merger, part(words), |_| true).unwrap();
         }
         prop_assert_eq!(encoded(&merger.finish().unwrap()), encoded(&dedup(all).unwrap()));
     }
@@ -117,7 +123,7 @@ fn memory_is_for_what_differs() {
             &[("next", pointer, 0, 0), ("value", int, 64, 0)],
         );
         t.typedef(&format!("own{at}"), pointer);
-        merger.add(t.0, |_| true).unwrap();
+        add(&mut merger, t.0, |_| true).unwrap();
     }
     assert_eq!(merger.types.len(), 3 + 50);
     assert_eq!(merger.finish().unwrap().len(), 3 + 50);
@@ -130,7 +136,7 @@ fn types_that_are_not_kept_leave_no_trace() {
     t.structure("gone", 4, &[]);
     t.structure("kept", 8, &[]);
     let mut merger = Merger::new();
-    merger.add(t.0, |id| id == TypeId(2)).unwrap();
+    add(&mut merger, t.0, |id| id == TypeId(2)).unwrap();
     let out = merger.finish().unwrap();
     assert_eq!(out.len(), 1);
     assert_eq!(out.name(NameOffset(1)), "kept");
@@ -140,6 +146,6 @@ fn types_that_are_not_kept_leave_no_trace() {
 fn a_reference_to_nothing_is_an_error() {
     let mut t = Types::default();
     t.push(Type::Ptr(TypeId(7)));
-    let error = Merger::new().add(t.0, |_| true).unwrap_err();
+    let error = add(&mut Merger::new(), t.0, |_| true).unwrap_err();
     assert!(matches!(error, Error::NoSuchType { .. }), "{error}");
 }
