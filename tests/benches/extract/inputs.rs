@@ -72,21 +72,16 @@ pub(crate) fn vmlinux() -> PathBuf {
     out
 }
 
-/// A debug build of all that the tests of this workspace link, in one program.
+/// A debug build of a program of two hundred packages: 140 MB of debug sections.
 pub(crate) fn rust() -> PathBuf {
-    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let target = folder().join("rust_program");
-    run(Command::new(env!("CARGO"))
-        .args([
-            "build",
-            "-p",
-            "core-btf",
-            "--features",
-            "cli",
-            "--target-dir",
-        ])
-        .arg(&target)
-        .env("CARGO_PROFILE_DEV_DEBUG", "2")
-        .current_dir(workspace));
-    target.join("debug/core-btf")
+    let root = folder().join("wasm-tools");
+    let out = root.join("bin/wasm-tools");
+    if !out.exists() {
+        let target = tempfile::tempdir_in(folder()).unwrap();
+        let mut install = Command::new(env!("CARGO"));
+        install.args(["install", "wasm-tools", "--version", "=1.263.0"]);
+        install.args(["--debug", "--locked", "--root"]).arg(&root);
+        run(install.arg("--target-dir").arg(target.path()));
+    }
+    out
 }
