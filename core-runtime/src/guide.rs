@@ -12,6 +12,9 @@ pub mod kernel_types {}
 #[doc = include_str!("../docs/libraries.md")]
 pub mod libraries {}
 
+#[doc = include_str!("../docs/privilege.md")]
+pub mod privilege {}
+
 #[doc = include_str!("../docs/processes.md")]
 pub mod processes {}
 

@@ -315,7 +315,9 @@ impl Uprobe {
     }
 }
 
-/// An attached program. Dropping this detaches it: when that returns, the program runs no more.
+/// An attached program. Dropping this detaches it: when that returns, the program runs no more, unless
+/// another thread of this process is just then starting a child, which has all descriptors until it
+/// calls `execve`.
 ///
 /// The kernel takes its time to be sure of that: some 30 ms for a multi-uprobe, 100 ms for a perf
 /// event.

@@ -4,10 +4,26 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
+use std::time::Duration;
 
 use core_runtime::{Attached, Binary, Error, Process, Uprobe};
-use tests::counter::{self, Counter};
+use tests::counter::{self, Counter, Seen};
 use tests::{clang, traced};
+
+/// Whether calls are seen no more after a probe was detached. Another test may be starting a child,
+/// which has the link until it is another program.
+fn stops<T>(call: impl Fn(u64) -> T, seen: impl Fn() -> Seen) -> bool {
+    (0..100).any(|_| {
+        let before = seen();
+        call(1);
+        let stopped = seen() == before;
+        if !stopped {
+            thread::sleep(Duration::from_millis(10));
+        }
+        stopped
+    })
+}
 
 /// Each way of attaching sees the calls made while the guard lives, with their argument and cookie,
 /// and none after it is dropped.
@@ -30,8 +46,8 @@ fn a_guard_lets_the_program_run_for_as_long_as_it_lives() {
             "{name}"
         );
         drop(attached);
-        call(1);
-        assert_eq!(counter.seen(), seen, "{name} ran after it was detached");
+        let stops = stops(call, || counter.seen());
+        assert!(stops, "{name} runs after it was detached");
     }
 }
 
@@ -67,8 +83,7 @@ fn a_guard_outlives_the_object_that_its_program_came_from() {
     call(7);
     assert_eq!(counter::seen(&map).argument, 7);
     drop(attached);
-    call(8);
-    assert_eq!(counter::seen(&map).argument, 7);
+    assert!(stops(call, || counter::seen(&map)));
 }
 
 /// Self-tracing is about this process: another one that runs the same code is not meant.
