@@ -36,6 +36,9 @@ test: test-packages kernels check
 check: build-packages
 	cargo fmt --all --check
 	cargo clippy --workspace --all-targets --all-features -- --deny warnings
+	cargo clippy --package core-btf -- --deny warnings
+	cargo clippy --package core-btf --features make -- --deny warnings
+	cargo clippy --package core-runtime -- --deny warnings
 	RUSTDOCFLAGS='--deny warnings' cargo doc --workspace --all-features --no-deps
 
 bench: test-packages

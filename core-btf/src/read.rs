@@ -284,6 +284,7 @@ impl<'a> Btf<'a> {
     }
 
     /// Bytes of types and names, those of the base too.
+    #[cfg(feature = "make")]
     pub(crate) fn bytes_len(&self) -> usize {
         self.types.len() + self.strings.own.len() + self.base.map_or(0, Btf::bytes_len)
     }

@@ -16,10 +16,12 @@ pub(crate) struct Strings {
     seed: Seed,
     /// Names that [`Strings::intern_again`] had, by where they were or what they are; empty until it is
     /// used.
+    #[cfg(feature = "dwarf")]
     recent: Vec<(u64, NameOffset)>,
 }
 
 /// Most entries of the table of recent names; a power of two.
+#[cfg(feature = "dwarf")]
 const RECENT: usize = 1 << 15;
 
 impl Strings {
@@ -29,6 +31,7 @@ impl Strings {
             bytes: vec![0],
             slots: Slots::default(),
             seed: Seed::random(),
+            #[cfg(feature = "dwarf")]
             recent: Vec::new(),
         }
     }

@@ -154,13 +154,13 @@ impl BtfBuf {
     }
 
     /// The types and the names they have.
-    #[cfg(feature = "make")]
+    #[cfg(feature = "dwarf")]
     pub(crate) fn into_types_and_names(self) -> (Vec<Type>, Strings) {
         (self.types, self.strings)
     }
 
     /// Types whose names are those given.
-    #[cfg(feature = "make")]
+    #[cfg(feature = "dwarf")]
     pub(crate) fn from_types_and_names(types: Vec<Type>, strings: Strings) -> Self {
         Self { types, strings }
     }

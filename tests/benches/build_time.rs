@@ -19,7 +19,7 @@ use tempfile::TempDir;
 const ROUNDS: usize = 2;
 
 /// What the plain variant has in the place of the example's lines, by file.
-const PLAIN: [(&str, &str, &str); 9] = [
+const PLAIN: [(&str, &str, &str); 12] = [
     ("Cargo.toml", "core-runtime.workspace = true", "libbpf-rs.workspace = true"),
     ("Cargo.toml", "core-build.workspace = true", "libbpf-cargo.workspace = true"),
     (
@@ -31,8 +31,25 @@ const PLAIN: [(&str, &str, &str); 9] = [
     ),
     (
         "src/trace.rs",
-        "use core_runtime::{Attached, Loader, RingBuffer, TypeInfo, Uprobe, libbpf_rs::OpenObject};",
-        "use libbpf_rs::{Link, OpenObject, RingBufferBuilder, skel::{OpenSkel, SkelBuilder}};",
+        "use core_runtime::{
+    Attached, Loader, LostEvents, RingBuffer, TypeInfo, Uprobe, libbpf_rs::OpenObject,
+};",
+        "use libbpf_rs::{Link, MapCore as _, MapFlags, OpenObject, RingBufferBuilder};
+use libbpf_rs::skel::{OpenSkel, SkelBuilder};",
+    ),
+    ("src/main.rs", "core_runtime::preflight()", "\"\""),
+    (
+        "src/trace.rs",
+        "        let lost = LostEvents::in_map(&skel.maps.events_lost)?;
+        let losses = || -> core_runtime::Result<_> {",
+        "        let losses = || -> libbpf_rs::Result<_> {
+            let lost = skel.maps.events_lost.lookup(&[0; 4], MapFlags::ANY)?;
+            let lost = lost.as_deref().and_then(<[u8]>::first_chunk).copied();",
+    ),
+    (
+        "src/trace.rs",
+        "requests: lost.count()?,",
+        "requests: lost.map_or(0, u64::from_ne_bytes),",
     ),
     ("src/trace.rs", "attached: Attached,", "attached: Link,"),
     ("src/shared.rs", "#[bpf(skip)]", ""),

@@ -113,16 +113,17 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
 
 /// Where sources outside of a binary are.
 #[derive(Clone, Debug)]
+#[cfg_attr(not(feature = "dwarf"), derive(Default))]
 pub(crate) struct Places {
     #[cfg(feature = "dwarf")]
     pub(crate) debug_dirs: Vec<PathBuf>,
     pub(crate) btf_dirs: Vec<PathBuf>,
 }
 
+#[cfg(feature = "dwarf")]
 impl Default for Places {
     fn default() -> Self {
         Self {
-            #[cfg(feature = "dwarf")]
             debug_dirs: vec!["/usr/lib/debug".into()],
             btf_dirs: Vec::new(),
         }
