@@ -56,6 +56,7 @@ fn the_documented_table_is_tested() {
 mod root {
     use std::mem::MaybeUninit;
     use std::ptr::from_ref;
+    use std::sync::{Mutex, PoisonError};
 
     use core_runtime::{Loader, TypeInfo, Uprobe};
     use tests::bpf_rows;
@@ -63,6 +64,9 @@ mod root {
 
     /// Has BPF look at the members, and gives what it saw to `check`.
     fn seen(rows: &Rows, check: impl FnOnce(&bpf_rows::types::bss)) {
+        // The probes see what all threads show, also those of other tests.
+        static ALONE: Mutex<()> = Mutex::new(());
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let mut storage = MaybeUninit::uninit();
         let skeleton = Loader::new(TypeInfo::this_program().unwrap())
             .load(bpf_rows::RowsSkelBuilder::default(), &mut storage)
