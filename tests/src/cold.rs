@@ -106,8 +106,7 @@ impl Mapped {
         assert_eq!(self.present(), [false; PAGES]);
     }
 
-    /// Brings the page of the first value into memory, and keeps it there: one that is only read may
-    /// be taken out again by a machine that is busy copying files.
+    /// Brings the page of the first value into memory, and keeps it there.
     ///
     /// # Panics
     /// If the kernel does not let it.

@@ -2,6 +2,7 @@
 
 mod root {
     use std::mem::MaybeUninit;
+    use std::sync::{Mutex, MutexGuard, PoisonError};
 
     use core_runtime::{Loader, TypeInfo, Uprobe};
     use tests::cold::{Mapped, touch};
@@ -48,6 +49,12 @@ mod root {
         }};
     }
 
+    /// One test at a time: the probes see what all threads touch.
+    fn alone() -> MutexGuard<'static, ()> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        ALONE.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn plain(mapped: &Mapped) -> Seen {
         seen!(bpf_cold, ColdSkelBuilder, mapped)
     }
@@ -66,6 +73,7 @@ mod root {
 
     #[test]
     fn only_a_sleepable_program_reads_cold_pages() {
+        let _alone = alone();
         let mapped = Mapped::new();
         mapped.evict();
         let cold = plain(&mapped);
@@ -84,6 +92,7 @@ mod root {
     /// With the struct in memory, what it points to may still not be.
     #[test]
     fn what_a_warm_struct_points_to_may_be_cold() {
+        let _alone = alone();
         let mapped = Mapped::new();
         mapped.evict();
         mapped.warm();
