@@ -3,6 +3,7 @@
 
 mod root {
     use std::mem::MaybeUninit;
+    use std::sync::{Mutex, PoisonError};
 
     use core_runtime::{Loader, TypeInfo, Uprobe};
     use tests::bpf_rust;
@@ -10,6 +11,9 @@ mod root {
 
     /// Has BPF look at a request, and gives what it saw to `check`.
     fn seen(request: &Request, check: impl FnOnce(&bpf_rust::types::bss)) {
+        // The probe sees what all threads handle, also that of another test.
+        static ALONE: Mutex<()> = Mutex::new(());
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let mut storage = MaybeUninit::uninit();
         let skeleton = Loader::new(TypeInfo::this_program().unwrap())
             .load(bpf_rust::RustSkelBuilder::default(), &mut storage)
