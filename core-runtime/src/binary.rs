@@ -18,7 +18,7 @@ use crate::type_info::Places;
 /// | this program | [`Binary::this_program`] |
 /// | a file | [`Binary::open`] |
 /// | the program of a process | [`Process::program`] |
-/// | a library that a process has mapped | [`Process::library`] |
+/// | a library that a process has mapped | [`Process::shared_library`] |
 /// | a file as a process sees it | [`Process::file`] |
 ///
 /// The file stays open: types, functions and probes are those of this very file, though it may be

@@ -34,7 +34,7 @@ const MAX_LIBRARIES: usize = 4096;
 /// # use core_runtime::{Loader, Process, TypeInfo, Uprobe};
 /// # fn attach(pid: u32, program: &libbpf_rs::ProgramMut<'_>) -> core_runtime::Result<()> {
 /// let process = Process::new(pid)?;
-/// let ssl = process.library("libssl.so.3")?;
+/// let ssl = process.shared_library("libssl.so.3")?;
 /// let loader = Loader::new(TypeInfo::of(&ssl)?);
 /// // Probes this process only.
 /// let attached = Uprobe::symbol(&ssl, "SSL_read").attach(program)?;
@@ -151,7 +151,7 @@ impl Process {
     /// [`Error::NoLibrary`], [`Error::AmbiguousLibrary`] when several files that it has mapped have
     /// the name, [`Error::ReplacedFile`] when the one that is mapped cannot be opened for lack of
     /// privilege and its path has led to another since; and as [`Process::program`].
-    pub fn library(&self, name: impl AsRef<str>) -> Result<Binary> {
+    pub fn shared_library(&self, name: impl AsRef<str>) -> Result<Binary> {
         let name = name.as_ref();
         let mapped = self.mapped_code()?;
         let find = |fits: &dyn Fn(&Mapping<'_>) -> bool| -> Vec<&Mapping<'_>> {

@@ -119,7 +119,7 @@ fn main() -> core_runtime::Result<()> {
 
     let process = Process::new(child.id())?;
     let [application, one, two] =
-        [process.program()?, process.library("libone.so")?, process.library("libtwo.so")?];
+        [process.program()?, process.shared_library("libone.so")?, process.shared_library("libtwo.so")?];
     let mut storage = std::mem::MaybeUninit::uninit();
     let skeleton = Loader::new(TypeInfo::of(&application)?)
         .and(TypeInfo::of(&one)?.with_prefix("one_")?)

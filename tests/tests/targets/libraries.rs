@@ -55,11 +55,11 @@ fn a_mapped_library_is_found_by_each_of_its_names() {
         "libpush",
         path,
     ] {
-        let binary = process.library(name).unwrap();
+        let binary = process.shared_library(name).unwrap();
         assert_eq!(binary.name(), library, "{name}");
         sees_the_values_of(&binary, &mut target);
     }
-    let error = process.library("libpusch.so").unwrap_err();
+    let error = process.shared_library("libpusch.so").unwrap_err();
     let expected = format!(
         "process {} has mapped no library `libpusch.so`; did you mean libpush.so?",
         process.pid()
@@ -79,7 +79,7 @@ fn a_mapped_library_is_found_by_its_soname() {
     std::os::unix::fs::symlink("push-2.31.so", link).unwrap();
     let mut target = Target::start(&mut Command::new(program));
     let process = Process::new(target.pid()).unwrap();
-    let binary = process.library("libpush.so.1").unwrap();
+    let binary = process.shared_library("libpush.so.1").unwrap();
     assert_eq!(binary.name(), other);
     sees_the_values_of(&binary, &mut target);
 }
@@ -96,7 +96,7 @@ fn a_replaced_library_is_the_one_that_is_mapped() {
     let mut new = Target::start(&mut Command::new(&program));
     for target in [&mut old, &mut new] {
         let process = Process::new(target.pid()).unwrap();
-        sees_the_values_of(&process.library("libpush.so.1").unwrap(), target);
+        sees_the_values_of(&process.shared_library("libpush.so.1").unwrap(), target);
     }
 }
 
@@ -126,7 +126,7 @@ fn two_libraries_of_one_name_are_refused() {
     target::compile("cc", "", &["-shared", "-fPIC"], &second);
     let target = Target::start(Command::new(program).env("LD_PRELOAD", &second));
     let process = Process::new(target.pid()).unwrap();
-    let error = process.library("libpush.so.1.2").unwrap_err();
+    let error = process.shared_library("libpush.so.1.2").unwrap_err();
     let Error::AmbiguousLibrary { files, .. } = &error else {
         panic!("{error:?}")
     };
@@ -135,7 +135,7 @@ fn two_libraries_of_one_name_are_refused() {
         error.to_string().contains(second.to_str().unwrap()),
         "{error}"
     );
-    process.library(first.to_str().unwrap()).unwrap();
+    process.shared_library(first.to_str().unwrap()).unwrap();
 }
 
 /// A file of a container's, by the path that it has there: links do not lead out of it.
@@ -173,19 +173,19 @@ fn a_replaced_library_takes_privilege_to_open() {
     let (path, program) = library(directory.path(), &["-DPAD=6"]);
     let target = Target::start(&mut Command::new(&program));
     let process = Process::new(target.pid()).unwrap();
-    let build = process.library("libpush").unwrap();
+    let build = process.shared_library("libpush").unwrap();
 
     // Of this thread, that is, of this test.
     let mut sets = capabilities(None).unwrap();
     sets.effective -= CapabilitySet::SYS_ADMIN | CapabilitySet::CHECKPOINT_RESTORE;
     set_capabilities(None, sets).unwrap();
 
-    let by_path = process.library("libpush").unwrap();
+    let by_path = process.shared_library("libpush").unwrap();
     assert_eq!(by_path.build_id(), build.build_id());
     let update = directory.path().join("update");
     target::compile("cc", "", &["-shared", "-fPIC"], &update);
     fs::rename(update, &path).unwrap();
-    let error = process.library("libpush").unwrap_err();
+    let error = process.shared_library("libpush").unwrap_err();
     let expected = format!(
         "process {} has mapped a file that {} no longer leads to, as it was replaced or deleted: to \
          open the mapped one takes CAP_CHECKPOINT_RESTORE or CAP_SYS_ADMIN",

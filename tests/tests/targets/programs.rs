@@ -120,7 +120,10 @@ fn a_process_that_has_exited_is_recognised() {
     let expected = format!("process {} has exited", process.pid());
     assert_eq!(process.check().unwrap_err().to_string(), expected);
     assert_eq!(process.program().unwrap_err().to_string(), expected);
-    assert_eq!(process.library("libc").unwrap_err().to_string(), expected);
+    assert_eq!(
+        process.shared_library("libc").unwrap_err().to_string(),
+        expected
+    );
     assert_eq!(process.file("/bin/sh").unwrap_err().to_string(), expected);
     let error = reader.attach(&Uprobe::symbol(&binary, "push")).unwrap_err();
     assert_eq!(error.to_string(), expected);
@@ -155,7 +158,10 @@ fn a_number_that_was_given_to_another_process_is_recognised() {
     let expected = format!("process {} has exited", process.pid());
     assert_eq!(process.check().unwrap_err().to_string(), expected);
     assert_eq!(process.program().unwrap_err().to_string(), expected);
-    assert_eq!(process.library("libc").unwrap_err().to_string(), expected);
+    assert_eq!(
+        process.shared_library("libc").unwrap_err().to_string(),
+        expected
+    );
     let error = reader.attach(&Uprobe::symbol(&binary, "push")).unwrap_err();
     assert_eq!(error.to_string(), expected);
     other.call();
