@@ -480,6 +480,14 @@ fn lengths_of_arrays() {
         &[Attr::Raw(upper, dw::DW_FORM_exprloc, ".byte 1, 0x12")],
     );
     one("counted", &[Attr::Ref(dw::DW_AT_count, "int")]);
+    let lower = dw::DW_AT_lower_bound;
+    one(
+        "from_variable",
+        &[
+            Attr::Raw(lower, dw::DW_FORM_exprloc, ".byte 1, 0x12"),
+            Attr::Number(upper, 4),
+        ],
+    );
     one(
         "huge",
         &[Attr::Raw(upper, dw::DW_FORM_udata, ".uleb128 0x100000000")],
@@ -499,11 +507,16 @@ fn lengths_of_arrays() {
             "typedef wide_zero [0]int",
             "typedef variable [0]int",
             "typedef counted [0]int",
+            "typedef from_variable struct  0 {}",
             "typedef huge [0]int",
         ]
     );
     let problems: Vec<_> = found.warnings.iter().map(|it| it.problem).collect();
-    assert_eq!(problems, [Problem::Limit("number of elements")]);
+    let expected = [
+        Problem::Attribute(lower),
+        Problem::Limit("number of elements"),
+    ];
+    assert_eq!(problems, expected);
 }
 
 #[test]

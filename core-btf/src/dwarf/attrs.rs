@@ -104,6 +104,8 @@ pub(super) struct Attrs<'a> {
     pub(super) is_virtual: bool,
     /// `DW_AT_external`.
     pub(super) external: bool,
+    /// `DW_AT_ordering`: elements whose first index differs are next to each other.
+    pub(super) column_major: bool,
     /// There is code: `DW_AT_low_pc`, `DW_AT_ranges` or `DW_AT_entry_pc`.
     pub(super) code: bool,
     /// First attribute that matters and is not understood.
@@ -239,7 +241,7 @@ impl<'u, 'a> Reader<'u, 'a> {
                 }
                 dw::DW_AT_lower_bound => {
                     attrs.lower_bound = number(value);
-                    true
+                    attrs.lower_bound.is_some()
                 }
                 dw::DW_AT_upper_bound => {
                     attrs.upper_bound = number(value);
@@ -290,8 +292,16 @@ impl<'u, 'a> Reader<'u, 'a> {
                     attrs.code = true;
                     true
                 }
-                // Elements that are not next to each other (Ada, Fortran).
-                dw::DW_AT_byte_stride | dw::DW_AT_bit_stride => false,
+                dw::DW_AT_ordering => {
+                    attrs.column_major = unsigned(value) == Some(dw::DW_ORD_col_major.0.into());
+                    true
+                }
+                // Elements that are not next to each other, or are elsewhere (Ada, Fortran).
+                dw::DW_AT_byte_stride
+                | dw::DW_AT_bit_stride
+                | dw::DW_AT_data_location
+                | dw::DW_AT_allocated
+                | dw::DW_AT_associated => false,
                 _ => true,
             };
             if !known && attrs.odd.is_none() {

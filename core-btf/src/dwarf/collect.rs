@@ -12,7 +12,8 @@ use gimli::{Abbreviations, DwTag, RunTimeEndian, constants as dw};
 use super::annotations;
 use super::attrs::{Attrs, KnownNames, Reader};
 use super::error::{Error, Problem};
-use super::spelling::{Scopes, is_flat, is_scope, symbol};
+use super::language::{is_flat, lower_bound};
+use super::spelling::{Scopes, is_scope, symbol};
 use super::types::{self, Frame};
 use super::units::{Key, MAX_PATH_BYTES, Table, Unit, Units};
 use crate::model::{NameOffset, Type, TypeId};
@@ -94,6 +95,8 @@ pub(super) struct Collected {
     pub(super) big_endian: bool,
     /// Size of a pointer, in bytes.
     pub(super) pointer_bytes: u8,
+    /// Number of the first element of arrays that do not say it, if that is known.
+    pub(super) lower_bound: Option<u64>,
     /// Whether there are units in Rust, which are passed over.
     pub(super) rust: bool,
     /// Path of the first split-off file.
@@ -229,6 +232,10 @@ pub(super) fn collect<'a>(
                 return Ok(());
             }
             scopes.flat = attrs.language.map_or_else(|| units.is_flat(), is_flat);
+            out.lower_bound = match attrs.language {
+                Some(language) => Some(lower_bound(language)),
+                None => units.lower_bound(),
+            };
             Frame::Other
         } else if matters(abbrev.tag(), frames.last(), functions) {
             let mut attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;

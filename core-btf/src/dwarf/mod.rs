@@ -7,7 +7,8 @@
 //! | DWARF | BTF |
 //! | --- | --- |
 //! | base type | INT, FLOAT; `_Complex T` is `struct { T real; T imag; }` |
-//! | array | one ARRAY per dimension; no length: 0 elements |
+//! | array | one ARRAY per dimension, the outermost first, in Fortran the last; no length: 0 elements |
+//! | subrange (Ada, Pascal) | the type it restricts; INT if it has a size of its own |
 //! | `_Atomic`, packed and other qualifiers without a BTF kind | the type they qualify |
 //! | C++ references and `nullptr_t` | PTR |
 //! | C++ base classes | unnamed members, where CO-RE looks for members too; `base_` and their name where members would be mistaken for others; empty ones are left out |
@@ -34,6 +35,7 @@
 //! it. Functions have their linkage names. Names of C stay as they are.
 
 mod annotations;
+mod arrays;
 mod attrs;
 mod bases;
 mod closure;
@@ -43,6 +45,7 @@ mod extract;
 mod files;
 mod input;
 mod join;
+mod language;
 mod linked;
 mod links;
 mod members;

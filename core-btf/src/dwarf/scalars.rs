@@ -2,10 +2,11 @@
 
 use gimli::constants as dw;
 
+use super::arrays::INDEX_NAME;
 use super::attrs::Attrs;
 use super::collect::{Collected, Meaning, local};
 use super::error::{Error, Problem};
-use super::types::{self, Frame, INDEX_NAME, pending};
+use super::types::{self, Frame, pending};
 use super::units::Key;
 use crate::model::{CompositeKind, Enumerator, IntEncoding, Member, NameOffset, Type, TypeId};
 use crate::write::MAX_VLEN;
@@ -55,6 +56,38 @@ pub(super) fn base(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<F
         }
         None => types::opaque(out, key, attrs, problem),
     }
+}
+
+/// A subrange that is not the dimension of an array (Ada, Pascal): the type that it restricts, or
+/// an INT if it has a size of its own.
+pub(super) fn subrange(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<Frame, Error> {
+    let Some(size) = attrs.byte_size else {
+        return Ok(types::same_as(out, key, attrs));
+    };
+    let (lower, default) = (attrs.lower_bound, out.lower_bound);
+    let encoding = match (attrs.odd, lower) {
+        (None, Some(lower)) if lower.is_negative() => Some(IntEncoding::SIGNED),
+        (None, _) if lower.is_some() || default.is_some() => Some(IntEncoding::UNSIGNED),
+        _ => None,
+    };
+    let ty = match encoding {
+        Some(encoding) => {
+            let size = u32::try_from(size).unwrap_or(u32::MAX);
+            let name = attrs.name.or(Some(b"subrange"));
+            let attrs = Attrs {
+                name,
+                ..attrs.clone()
+            };
+            int(out, &attrs, size, encoding)?
+        }
+        None => None,
+    };
+    if let Some(ty) = ty {
+        out.define(key, ty)?;
+        return Ok(Frame::Other);
+    }
+    let problem = Problem::Attribute(attrs.odd.unwrap_or(dw::DW_AT_byte_size));
+    types::opaque(out, key, attrs, problem)
 }
 
 /// An INT, of the sizes that BTF has.

@@ -20,7 +20,7 @@
 
 use std::collections::HashMap;
 
-use gimli::{DwLang, DwTag, constants as dw};
+use gimli::{DwTag, constants as dw};
 
 use super::attrs::Attrs;
 use super::units::Key;
@@ -178,23 +178,6 @@ impl<'a> Scopes<'a> {
         }
         Some(spelling(path(around, name)))
     }
-}
-
-/// Whether a language has one name space for all types: C, Objective-C and assembler.
-pub(super) fn is_flat(language: DwLang) -> bool {
-    /// `DW_LANG_C23`.
-    const C23: DwLang = DwLang(0x3e);
-    matches!(
-        language,
-        dw::DW_LANG_C89
-            | dw::DW_LANG_C
-            | dw::DW_LANG_C99
-            | dw::DW_LANG_C11
-            | dw::DW_LANG_C17
-            | C23
-            | dw::DW_LANG_ObjC
-            | dw::DW_LANG_Mips_Assembler
-    )
 }
 
 /// Whether types inside of an entry with this tag have it in their path.

@@ -3,17 +3,15 @@
 use gimli::{DwTag, constants as dw};
 
 use super::annotations::{self, Owner};
+use super::arrays::{self, ArrayFrame};
 use super::attrs::Attrs;
 use super::collect::{Collected, Function, Meaning, local};
 use super::error::{Error, Problem};
 use super::members::{self, CompositeFrame};
 use super::scalars::{self, EnumFrame};
 use super::units::Key;
-use crate::model::{CompositeKind, IntEncoding, NameOffset, Param, Type, TypeId};
+use crate::model::{CompositeKind, NameOffset, Param, Type, TypeId};
 use crate::write::MAX_VLEN;
-
-/// Name of the index type of arrays, in clang's BTF as in its DWARF.
-pub(super) const INDEX_NAME: &[u8] = b"__ARRAY_SIZE_TYPE__";
 
 /// An entry whose children are being read.
 #[derive(Debug)]
@@ -26,13 +24,8 @@ pub(super) enum Frame {
     Composite(CompositeFrame),
     /// An enum.
     Enum(EnumFrame),
-    /// An array; the outermost dimension comes first.
-    Array {
-        key: Key,
-        ty: TypeId,
-        element: TypeId,
-        dimensions: Vec<u32>,
-    },
+    /// An array.
+    Array(ArrayFrame),
     /// A function type.
     Proto {
         key: Key,
@@ -57,7 +50,7 @@ impl Frame {
                     | annotations::ENTRY
             ),
             Self::Enum(_) => tag == dw::DW_TAG_enumerator,
-            Self::Array { .. } => {
+            Self::Array(_) => {
                 matches!(tag, dw::DW_TAG_subrange_type | dw::DW_TAG_generic_subrange)
             }
             Self::Proto { .. } => matches!(
@@ -75,7 +68,7 @@ impl Frame {
             Self::Noted(owner) => Some(*owner),
             Self::Composite(frame) => Some(Owner::Whole(frame.ty)),
             Self::Proto { function, .. } => function.map(Owner::Whole),
-            Self::Other | Self::Enum(_) | Self::Array { .. } => None,
+            Self::Other | Self::Enum(_) | Self::Array(_) => None,
         }
     }
 }
@@ -154,13 +147,12 @@ pub(super) fn open(
                 derived(out, key, attrs, Type::Typedef { name, ty }, Owner::Whole)
             }
         }
-        // No BTF kind says these; nor does the layout depend on them. A subrange that is not the
-        // dimension of an array (Ada, Pascal) has the layout of the type it restricts.
+        // No BTF kind says these; nor does the layout depend on them.
         dw::DW_TAG_atomic_type
         | dw::DW_TAG_immutable_type
         | dw::DW_TAG_packed_type
-        | dw::DW_TAG_shared_type
-        | dw::DW_TAG_subrange_type => Ok(same_as(out, key, attrs)),
+        | dw::DW_TAG_shared_type => Ok(same_as(out, key, attrs)),
+        dw::DW_TAG_subrange_type => scalars::subrange(out, key, attrs),
         // `nullptr_t`.
         dw::DW_TAG_unspecified_type
             if attrs.name.is_some_and(|name| {
@@ -180,7 +172,7 @@ pub(super) fn open(
             members::composite(out, CompositeKind::Struct, key, attrs)
         }
         dw::DW_TAG_union_type => members::composite(out, CompositeKind::Union, key, attrs),
-        dw::DW_TAG_array_type => array(out, key, attrs),
+        dw::DW_TAG_array_type => arrays::array(out, key, attrs),
         dw::DW_TAG_subroutine_type => {
             let (returns, params) = (ty, Vec::new());
             let ty = out.define(key, Type::FuncProto { returns, params })?;
@@ -201,10 +193,7 @@ fn part(
     attrs: &Attrs<'_>,
 ) -> Result<Option<Owner>, Error> {
     match (parent, tag) {
-        (Frame::Array { dimensions, .. }, dw::DW_TAG_subrange_type) => {
-            dimensions.push(length(out, key, attrs));
-        }
-        (Frame::Array { dimensions, .. }, dw::DW_TAG_generic_subrange) => dimensions.push(0),
+        (Frame::Array(frame), _) => frame.add(out, key, tag, attrs),
         (
             Frame::Proto {
                 params, function, ..
@@ -240,12 +229,7 @@ pub(super) fn close(out: &mut Collected, frame: Frame) -> Result<(), Error> {
             frame.close(out);
             Ok(())
         }
-        Frame::Array {
-            key,
-            ty,
-            element,
-            dimensions,
-        } => close_array(out, key, ty, element, &dimensions),
+        Frame::Array(frame) => frame.close(out),
         Frame::Proto {
             key, ty, params, ..
         } => {
@@ -271,7 +255,7 @@ fn derived(
 }
 
 /// An entry that changes nothing BTF could tell.
-fn same_as(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Frame {
+pub(super) fn same_as(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Frame {
     let meaning = match attrs.ty {
         Some(other) => Meaning::SameAs(other),
         None => Meaning::Type(TypeId::VOID),
@@ -300,102 +284,6 @@ pub(super) fn opaque(
     )?;
     out.stand_in(ty, key, problem);
     Ok(Frame::Other)
-}
-
-fn array(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<Frame, Error> {
-    if let Some(odd) = attrs.odd {
-        return opaque(out, key, attrs, Problem::Attribute(odd));
-    }
-    let element = pending(attrs.ty);
-    let index = index_type(out, key)?;
-    let (len, dimensions) = (0, Vec::new());
-    let ty = out.define(
-        key,
-        Type::Array {
-            element,
-            index,
-            len,
-        },
-    )?;
-    Ok(Frame::Array {
-        key,
-        ty,
-        element,
-        dimensions,
-    })
-}
-
-/// One ARRAY per dimension, the outermost one being what the entry stands for.
-fn close_array(
-    out: &mut Collected,
-    key: Key,
-    ty: TypeId,
-    element: TypeId,
-    dimensions: &[u32],
-) -> Result<(), Error> {
-    let index = index_type(out, key)?;
-    let mut element = element;
-    let (outer, inner) = dimensions.split_first().unwrap_or((&0, &[]));
-    for &len in inner.iter().rev() {
-        let ty = out.push(
-            key,
-            Type::Array {
-                element,
-                index,
-                len,
-            },
-        )?;
-        element = local(ty);
-    }
-    if let Some(place) = out.btf.get_mut(ty) {
-        *place = Type::Array {
-            element,
-            index,
-            len: *outer,
-        };
-    }
-    Ok(())
-}
-
-/// BTF wants an integer type as the index of an array. It carries no information; clang's name
-/// and size for it are used, whatever the compiler at hand says.
-fn index_type(out: &mut Collected, key: Key) -> Result<TypeId, Error> {
-    if let Some(ty) = out.index_type {
-        return Ok(local(ty));
-    }
-    let name = out.name(Some(INDEX_NAME))?;
-    let ty = out.push(
-        key,
-        Type::Int {
-            name,
-            size_bytes: 4,
-            encoding: IntEncoding::UNSIGNED,
-            offset_bits: 0,
-            bits: 32,
-        },
-    )?;
-    out.index_type = Some(ty);
-    Ok(local(ty))
-}
-
-/// Number of elements: 0 for flexible, variable-length and GNU zero-length arrays.
-fn length(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> u32 {
-    let len = match (attrs.count, attrs.upper_bound) {
-        (Some(count), _) if !count.is_negative() => count.bits,
-        (None, Some(upper)) => {
-            // -1 is how a length of 0 is written, also by compilers that use an unsigned form.
-            if upper.bits == u64::from(u32::MAX) && !upper.signed {
-                return 0;
-            }
-            let lower = attrs.lower_bound.map_or(0, |lower| lower.bits);
-            upper.bits.wrapping_sub(lower).wrapping_add(1)
-        }
-        _ => 0,
-    };
-    u32::try_from(len).unwrap_or_else(|_| {
-        out.warn(key, Problem::Limit("number of elements"));
-        0
-    })
 }
 
 fn proto(key: Key, ty: TypeId, function: Option<TypeId>) -> Frame {

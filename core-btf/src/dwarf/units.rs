@@ -7,15 +7,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use gimli::{
     Abbreviations, DebugAbbrev, DebugAbbrevOffset, DebugInfo, DebugTypeSignature, DebugTypes,
-    Reader as _, UnitHeader, UnitType,
+    DwLang, Reader as _, UnitHeader, UnitType,
 };
 
 use super::error::{Error, Problem};
+use super::language::{is_flat, lower_bound};
 use super::package::{Package, Part};
 use super::root::unit_root;
 use super::sections::{Sections, Slice};
 use super::sound::damage;
-use super::spelling::is_flat;
 
 /// Bytes of debug information that one thread takes at a time. Independent of the number of
 /// threads, so that the result is too.
@@ -90,6 +90,7 @@ pub(super) struct Units<'a> {
     pub(super) damaged: Vec<(Key, Problem)>,
     /// What the languages of the units say of those that do not say theirs.
     flat: OnceLock<bool>,
+    lower_bound: OnceLock<Option<u64>>,
     /// Most entries that may be read.
     max_entries: u64,
     /// How many have been, on all threads.
@@ -106,6 +107,7 @@ impl<'a> Units<'a> {
             tables: Vec::new(),
             damaged: Vec::new(),
             flat: OnceLock::new(),
+            lower_bound: OnceLock::new(),
             max_entries,
             entries: AtomicU64::new(0),
         };
@@ -194,12 +196,25 @@ impl<'a> Units<'a> {
     /// without scopes: if all others are.
     pub(super) fn is_flat(&self) -> bool {
         *self.flat.get_or_init(|| {
-            let languages = self.list.iter().filter_map(|unit| {
-                let root = unit_root(self, unit).ok()??;
-                root.language
-            });
-            let mut languages = languages.map(is_flat).peekable();
+            let mut languages = self.languages().map(is_flat).peekable();
             languages.peek().is_some() && languages.all(|flat| flat)
+        })
+    }
+
+    /// The number of the first element of arrays that do not say it, in units that do not say their
+    /// language: none if that differs between the others.
+    pub(super) fn lower_bound(&self) -> Option<u64> {
+        *self.lower_bound.get_or_init(|| {
+            let mut bounds = self.languages().map(lower_bound);
+            let first = bounds.next().unwrap_or_default();
+            bounds.all(|other| other == first).then_some(first)
+        })
+    }
+
+    fn languages(&self) -> impl Iterator<Item = DwLang> {
+        self.list.iter().filter_map(|unit| {
+            let root = unit_root(self, unit).ok()??;
+            root.language
         })
     }
 

@@ -1,7 +1,8 @@
-//! C++ and Rust programs from DWARF, against what gdb makes of the same debug information.
+//! C++, Rust, Fortran and Ada from DWARF, against what gdb makes of the same debug information, or the program says.
 #![expect(clippy::unwrap_used, reason = "helpers of tests")]
 
 mod gdb;
 mod library;
+mod others;
 mod rust;
 mod types;
