@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use gimli::{EndianSlice, RunTimeEndian};
+use gimli::{DebugInfo, EndianSlice, RunTimeEndian};
 use object::read::elf::{ElfFile, FileHeader};
 use object::{
     Endianness, Object as _, ObjectKind, ObjectSection as _, ObjectSymbol as _, RelocationEncoding,
@@ -78,12 +78,17 @@ impl<'a> Sections<'a> {
         let mut parts: [Vec<SectionIndex>; COUNT] = Default::default();
         let mut found: [Option<Cow<'a, [u8]>>; COUNT] = Default::default();
         let mut bases = Vec::new();
-        let mut split_off = false;
+
         // Headers of many sections may be about the same bytes.
         let mut total = 0_u64;
         let limit = max_bytes.min(FREE_BYTES.max(MAX_GROWTH.saturating_mul(data.len() as u64)));
+        let split_off = has_split_off(&file, endian, limit)?;
         for section in file.sections() {
-            let Some(slot) = section.name_bytes().ok().and_then(slot) else {
+            let Some(slot) = section
+                .name_bytes()
+                .ok()
+                .and_then(|name| slot(name, split_off))
+            else {
                 continue;
             };
             let bytes = read(&section, limit - total)?;
@@ -95,7 +100,6 @@ impl<'a> Sections<'a> {
                     limit,
                 });
             }
-            split_off |= section.name_bytes().is_ok_and(is_split_off);
             if let (Some(found), Some(parts)) = (found.get_mut(slot), parts.get_mut(slot)) {
                 match found {
                     None => *found = Some(bytes),
@@ -226,18 +230,49 @@ pub(super) fn check_names<'a>(file: &impl object::Object<'a>) -> Result<(), Erro
     Ok(())
 }
 
-/// Which of [`NAMES`] a section's name stands for: `.debug_X`, the old compressed `.zdebug_X`, or
-/// `.debug_X.dwo` of a split-off file.
-fn slot(name: &[u8]) -> Option<usize> {
+/// Whether what is split off is in this file, maybe beside its skeleton, which has no types
+/// (`-gsplit-dwarf=single`). A linker that joins such objects loses what belongs together.
+fn has_split_off<'a>(
+    file: &impl object::Object<'a>,
+    endian: RunTimeEndian,
+    max_bytes: u64,
+) -> Result<bool, Error> {
+    let named = |name: &'static [u8]| {
+        file.sections()
+            .filter(move |section| section.name_bytes() == Ok(name))
+    };
+    if named(b".debug_info.dwo").next().is_none() {
+        return Ok(false);
+    }
+    let mut skeletons = 0;
+    for section in named(b".debug_info") {
+        let bytes = read(&section, max_bytes)?;
+        let mut units = DebugInfo::new(&bytes, endian).units();
+        while skeletons < 2 && matches!(units.next(), Ok(Some(_))) {
+            skeletons += 1;
+        }
+    }
+    if skeletons > 1 {
+        return Err(Error::Object {
+            what: ".debug_info.dwo".to_owned(),
+            problem: "has been joined with other units by a linker".to_owned(),
+        });
+    }
+    Ok(true)
+}
+
+/// Which of [`NAMES`] a section's name stands for: `.debug_X`, the old compressed `.zdebug_X`, or of
+/// what is split off, `.debug_X.dwo`; a package's indexes have no such end.
+fn slot(name: &[u8], split_off: bool) -> Option<usize> {
     let rest = name
         .strip_prefix(b".debug_")
         .or_else(|| name.strip_prefix(b".zdebug_"))?;
-    let rest = rest.strip_suffix(b".dwo").unwrap_or(rest);
+    let rest = match rest.strip_suffix(b".dwo") {
+        Some(rest) if split_off => rest,
+        None if !split_off || rest.ends_with(b"u_index") => rest,
+        _ => return None,
+    };
     NAMES.iter().position(|known| known.as_bytes() == rest)
-}
-
-fn is_split_off(name: &[u8]) -> bool {
-    name.ends_with(b".dwo")
 }
 
 /// The decompressed bytes of a section, `max_bytes` at most.

@@ -208,6 +208,18 @@ fn partial_units_and_the_alternate_file() {
     }
 }
 
+/// Split-off units that stay in the objects.
+#[test]
+fn split_off_units_in_objects() {
+    for flags in ["-gdwarf-4", "-gdwarf-5"] {
+        let work = Workspace::new();
+        let whole = extract(&work, &program(&work, "clang", flags));
+        let app = program(&work, "clang", &format!("{flags} -gsplit-dwarf=single"));
+        let found = extract(&work, &app);
+        assert_eq!(unordered(&found), unordered(&whole), "{flags}");
+    }
+}
+
 /// Split-off units, in files of their own and in a package.
 #[test]
 fn split_off_units() {
@@ -231,13 +243,16 @@ fn split_off_units() {
         );
 
         let package = work.path("app.dwp");
-        let mut dwp = Command::new("llvm-dwp");
-        run(dwp
-            .arg("-e")
-            .arg("app")
-            .arg("-o")
-            .arg("app.dwp")
-            .current_dir(work.path("")));
+        // That of binutils knows DWARF 4 and no units of types only.
+        let makers = ["llvm-dwp", "dwp"];
+        for maker in &makers[..if flags == "-gdwarf-4" { 2 } else { 1 }] {
+            let mut dwp = Command::new(maker);
+            run(dwp
+                .args(["-e", "app", "-o", "app.dwp"])
+                .current_dir(work.path("")));
+            let found = extract(&work, &app);
+            assert_eq!(unordered(&found), unordered(&whole), "{what}, {maker}");
+        }
         for unit in ["app", "other"] {
             for name in [format!("{unit}.dwo"), format!("app-{unit}.dwo")] {
                 std::fs::remove_file(work.path(&name)).unwrap_or_default();

@@ -76,6 +76,54 @@ fn roots_are_names_with_wildcards() {
     );
 }
 
+/// What ships has no debug information, but may have BTF.
+#[test]
+fn stripped_programs_have_the_types_of_their_section() {
+    let work = Workspace::new();
+    let app = work.app("");
+    let expected = std::fs::read(work.btf(&app, "app.btf")).unwrap();
+    let ships = work.path("ships");
+    run(core_btf().arg("embed").arg(&app).arg("-o").arg(&ships));
+    run(Command::new("strip").arg(&ships));
+    let extract = |args: &[&str]| {
+        let output = core_btf().arg("extract").arg(&ships).args(args).output();
+        let output = output.unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{said}");
+        assert!(
+            said.contains("types are those of its .BTF section"),
+            "{said}"
+        );
+        let out = work.path("out.btf");
+        std::fs::write(&out, &output.stdout).unwrap();
+        (bpftool(&out), output.stdout)
+    };
+    assert_eq!(extract(&[]).1, expected);
+    let (point, _) = extract(&["-t", "poin?"]);
+    assert_eq!(point.lines().count(), 4, "{point}");
+    let (types, _) = extract(&["--no-functions"]);
+    assert!(
+        types.contains("'request'") && !types.contains("FUNC '"),
+        "{types}"
+    );
+    let error = fails(2, core_btf().arg("extract").arg(&ships).args(["-t", "nix"]));
+    assert!(error.contains("ships: no type named nix"), "{error}");
+}
+
+/// Whoever prefers bpftool's header gets one that compiles.
+#[test]
+fn clang_compiles_what_bpftool_makes_of_it() {
+    let work = Workspace::new();
+    let blob = work.btf(&work.app(""), "app.btf");
+    let mut command = Command::new("bpftool");
+    command.args(["btf", "dump", "file"]).arg(&blob);
+    let source = work.path("header.bpf.c");
+    std::fs::write(&source, quiet(command.args(["format", "c"]))).unwrap();
+    let mut clang = Command::new("clang");
+    clang.args(["-target", "bpf", "-g", "-fsyntax-only"]);
+    quiet(clang.arg(&source));
+}
+
 #[test]
 fn functions_can_be_left_out() {
     let work = Workspace::new();

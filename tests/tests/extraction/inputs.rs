@@ -37,11 +37,16 @@ fn assert_same(found: &Path, expected: &Path, what: &str) {
     }
 }
 
+/// The types of two objects.
+fn both(types: &Path, other: &Path) -> Layouts {
+    let mut both = layouts(&ours(types));
+    both.extend(layouts(&ours(other)));
+    both
+}
+
 /// Checks a file made of both objects.
 fn assert_both(found: &Path, types: &Path, other: &Path, what: &str) {
-    let mut expected: Layouts = layouts(&ours(types));
-    expected.extend(layouts(&ours(other)));
-    let found = differences(&layouts(&ours(found)), &expected);
+    let found = differences(&layouts(&ours(found)), &both(types, other));
     assert!(found.is_empty(), "{what}: {found:#?}");
 }
 
@@ -71,11 +76,11 @@ fn options_of_the_compiler() {
     }
 }
 
-/// Both kinds of compressed sections.
+/// All kinds of compressed sections; the first is the old `.zdebug_info`.
 #[test]
 fn compressed_sections() {
     let (work, types, _) = objects(&["gcc", "-g"]);
-    for kind in ["zlib-gnu", "zlib-gabi"] {
+    for kind in ["zlib-gnu", "zlib-gabi", "zstd"] {
         let out = work.path("compressed.o");
         run(Command::new("objcopy")
             .arg(format!("--compress-debug-sections={kind}"))
@@ -98,6 +103,8 @@ fn linked_files() {
             for form in [
                 &["-no-pie"][..],
                 &["-pie"],
+                &["-static"],
+                &["-static-pie"],
                 &["-shared"],
                 &["-r", "-nostdlib"],
                 &["-Wl,--emit-relocs"],
@@ -139,6 +146,68 @@ fn link_time_optimisation() {
         assert!(found.contains_key("struct other"), "{version}");
         assert!(found.contains_key("struct pointers"), "{version}");
     }
+}
+
+/// The same by clang and its linker, in one unit or in several.
+#[test]
+fn link_time_optimisation_by_clang() {
+    let (work, types, other) = objects(&["clang", "-g"]);
+    for flags in [["-flto", "-gdwarf-4"], ["-flto=thin", "-gdwarf-5"]] {
+        let out = work.path("lto");
+        run(Command::new("clang")
+            .args(["-w", "-O1", "-fuse-ld=lld"])
+            .args(flags)
+            .args([&source(), &work.path("other.c")])
+            .arg("-o")
+            .arg(&out));
+        // The function that this is in is not there any more.
+        let mut expected = both(&types, &other);
+        expected.remove("struct inside");
+        let found = differences(&layouts(&ours(&out)), &expected);
+        assert!(found.is_empty(), "{flags:?}: {found:#?}");
+    }
+}
+
+/// Both sizes and byte orders, linked too.
+#[test]
+fn linked_files_of_other_machines() {
+    for target in [
+        "aarch64-linux-gnu",
+        "armv7-linux-gnueabihf",
+        "i386-linux-gnu",
+        "mips-linux-gnu",
+        "powerpc64-linux-gnu",
+    ] {
+        let flag = format!("--target={target}");
+        let (work, types, other) = objects(&["clang", "-g", "-fPIC", "-ffreestanding", &flag]);
+        for form in [&["-shared"][..], &["-e", "main"], &["-r"]] {
+            let out = work.path("linked");
+            run(Command::new("ld.lld")
+                .args(["--unresolved-symbols=ignore-all", "-o"])
+                .arg(&out)
+                .args(form)
+                .args([&types, &other]));
+            assert_both(&out, &types, &other, &format!("{target} {form:?}"));
+        }
+    }
+}
+
+/// A Rust library has objects and rustc's own members.
+#[test]
+fn rust_libraries() {
+    let work = Workspace::new();
+    let (source, library) = (work.path("shapes.rs"), work.path("libshapes.rlib"));
+    std::fs::write(
+        &source,
+        "pub struct Shape { pub id: u64, pub name: String }\n\
+         #[unsafe(no_mangle)] pub fn area(shape: &Shape) -> u64 { shape.id }\n",
+    )
+    .unwrap();
+    run(Command::new("rustc")
+        .args(["--edition=2024", "--crate-type=rlib", "-g", "-o"])
+        .args([&library, &source]));
+    let found = layouts(&ours(&library));
+    assert!(found.contains_key("struct Shape"), "{found:?}");
 }
 
 /// Members that have no debug information, or are no objects, take nothing from the others.
@@ -207,6 +276,34 @@ fn split_debug_information() {
             &types,
             &format!("{compiler} {version}"),
         );
+    }
+}
+
+/// What is split off may be in the object itself. A linker that joins such objects leaves strings and
+/// abbreviations of one to another, so what it makes is an error.
+#[test]
+fn split_debug_information_in_the_object() {
+    for version in ["-gdwarf-4", "-gdwarf-5"] {
+        let (work, types, other) = objects(&["clang", version]);
+        let single = ["clang", version, "-gsplit-dwarf=single"];
+        let object = work.compile(&single, &source(), "single.o");
+        assert_same(&object, &types, version);
+        let archive = work.path("single.a");
+        let second = work.compile(&single, &work.path("other.c"), "second.o");
+        run(Command::new("ar")
+            .arg("rcs")
+            .arg(&archive)
+            .args([&object, &second]));
+        assert_both(&archive, &types, &other, version);
+        for (linker, joined) in [("ld", &second), ("ld.lld", &other)] {
+            let out = work.path("joined.o");
+            let mut ld = Command::new(linker);
+            run(ld.args(["-r", "-o"]).arg(&out).args([&object, joined]));
+            let Error::Object { problem, .. } = error(&out) else {
+                panic!("{version} {linker}: {}", error(&out));
+            };
+            assert!(problem.contains("joined"), "{problem}");
+        }
     }
 }
 

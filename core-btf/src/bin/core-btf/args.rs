@@ -107,7 +107,8 @@ pub(crate) enum Command {
     ///
     /// Debug information in other files is found as gdb finds it: separate files by build-id or
     /// debuglink, what dwz has moved to an alternate file, split-off units in .dwo files or in a
-    /// package, FILE.dwp. A file of another build is never used.
+    /// package, FILE.dwp. A file of another build is never used. Of a program that has none, but a
+    /// .BTF section, the types are those of that.
     ///
     /// Types of C++ are called by their whole path, made a C identifier: `net::Pool<int*, 4>` is
     /// `net_Pool_int_ptr_4`.

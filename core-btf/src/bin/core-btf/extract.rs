@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use core_btf::dwarf::{Extraction, Options, extract_watched};
+use core_btf::dwarf::{Error, Extraction, Options, extract_watched};
+use core_btf::{Btf, BtfBuf, elf};
 
 use crate::args::{ExtractArgs, Extracting};
 use crate::debug;
@@ -10,6 +11,7 @@ use crate::failure::Failure;
 use crate::input::Input;
 use crate::output;
 use crate::progress;
+use crate::select;
 
 pub(crate) fn run(args: &ExtractArgs) -> Result<(), Failure> {
     let input = Input::read_for_types(&args.file)?;
@@ -32,10 +34,42 @@ pub(crate) fn blob(input: &Input, args: &Extracting) -> Result<Vec<u8>, Failure>
         let bytes = files.main(&input.bytes);
         extract_watched(bytes, &files.elsewhere(), &options, progress)
     });
-    let found = found.map_err(|error| Failure::file(path, error))?;
+    let found = match found {
+        Err(Error::NoDebugInfo) if input.is_elf() => return carried(input, args),
+        found => found.map_err(|error| Failure::file(path, error))?,
+    };
     report(path, &found, args.verbose);
     let blob = found.btf.encode(found.endian);
     blob.map_err(|error| Failure::file(path, error))
+}
+
+/// The types in the `.BTF` section of a program without debug information.
+fn carried(input: &Input, args: &Extracting) -> Result<Vec<u8>, Failure> {
+    // The section may be in what was not read.
+    let input = Input::read(&input.path)?;
+    if !matches!(elf::section(&input.bytes, ".BTF"), Ok(Some(bytes)) if !bytes.is_empty()) {
+        return Err(input.failure(Error::NoDebugInfo));
+    }
+    let path = input.path.display();
+    output::note(&format!(
+        "{path}: no debug information; types are those of its .BTF section"
+    ));
+    let blob = input.blob()?;
+    let all = ["*".to_owned()];
+    let patterns = match args.types.as_slice() {
+        [] if args.no_functions => &all,
+        patterns => patterns,
+    };
+    if patterns.is_empty() {
+        return Ok(blob.into_owned());
+    }
+    let failure = |error| input.failure(error);
+    let btf = Btf::parse(&blob).map_err(failure)?;
+    let roots = select::roots(&input, &btf, patterns)?;
+    let types = BtfBuf::from_btf(&btf).and_then(|all| all.closure(roots));
+    types
+        .and_then(|types| types.encode(btf.endian()))
+        .map_err(failure)
 }
 
 /// Says what could not be described.
