@@ -498,7 +498,6 @@ fn lengths_of_arrays() {
         [
             "int",
             "typedef plain [5]int",
-            "__ARRAY_SIZE_TYPE__",
             "typedef count [4]int",
             "typedef from_one [4]int",
             "typedef flexible [0]int",

@@ -9,9 +9,6 @@ use super::types::{Frame, opaque, pending};
 use super::units::Key;
 use crate::model::{CompositeKind, IntEncoding, NameOffset, Type, TypeId};
 
-/// Name of the index type of arrays, in clang's BTF as in its DWARF.
-pub(super) const INDEX_NAME: &[u8] = b"__ARRAY_SIZE_TYPE__";
-
 /// An array whose dimensions are being read.
 #[derive(Debug)]
 pub(super) struct ArrayFrame {
@@ -108,19 +105,19 @@ impl ArrayFrame {
     }
 }
 
-/// BTF wants an integer type as the index of an array. It carries no information; clang's name
-/// and size for it are used, whatever the compiler at hand says.
+/// BTF wants an integer type as the index of an array. It carries no information: `int` is there
+/// already nearly always.
 fn index_type(out: &mut Collected, key: Key) -> Result<TypeId, Error> {
     if let Some(ty) = out.index_type {
         return Ok(local(ty));
     }
-    let name = out.name(Some(INDEX_NAME))?;
+    let name = out.name(Some(b"int"))?;
     let ty = out.push(
         key,
         Type::Int {
             name,
             size_bytes: 4,
-            encoding: IntEncoding::UNSIGNED,
+            encoding: IntEncoding::SIGNED,
             offset_bits: 0,
             bits: 32,
         },

@@ -2,7 +2,6 @@
 
 use gimli::constants as dw;
 
-use super::arrays::INDEX_NAME;
 use super::attrs::Attrs;
 use super::collect::{Collected, Meaning, local};
 use super::error::{Error, Problem};
@@ -20,7 +19,7 @@ pub(super) fn base(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<F
     // DWARF 5 operators convert between types that only exist for them, and array indices have a
     // type of their own in clang's DWARF. Nothing else refers to these.
     let name = attrs.name.unwrap_or_default();
-    if name.starts_with(b"DW_ATE_") || name == INDEX_NAME {
+    if name.starts_with(b"DW_ATE_") || name == b"__ARRAY_SIZE_TYPE__" {
         out.meanings.push((key, Meaning::Type(TypeId::VOID)));
         return Ok(Frame::Other);
     }

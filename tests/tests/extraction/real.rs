@@ -3,32 +3,51 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use core_btf::BtfBuf;
+use core_btf::read::Endian;
+use core_btf::{BtfBuf, Kind, Type};
 use tests::sources;
 
 use crate::oracle::{Workspace, ours, pahole, run};
 use tests::layout::{Layouts, differences, layouts, typedef_layouts};
 
-/// Compares the BTF of every object with pahole's, and at last that of an archive of them with
-/// all of these together. Returns how many types of their own the files have.
+/// Compares the BTF of every object with pahole's, than which it is not larger, and at last that of
+/// an archive of them with all of these together, of which bpftool makes C that compiles. Returns how
+/// many types of their own the files have.
 fn compare_with_pahole(sources: &[PathBuf], command: &[&str]) -> usize {
     let work = Workspace::new();
     let mut together = Layouts::new();
     let mut objects = Vec::new();
+    let mut sizes = (0, 0);
     for (at, source) in sources.iter().enumerate() {
         let object = work.compile(command, source, &format!("{at}.o"));
         let (ours, theirs) = (ours(&object), pahole(&object));
         assert_same(&ours, &theirs, source, command);
+        assert_no_larger(&ours, &theirs, source, command);
+        sizes = (sizes.0 + bytes(&ours), sizes.1 + bytes(&theirs));
         for (name, found) in layouts(&ours) {
             together.entry(name).or_default().extend(found);
         }
         objects.push(object);
     }
+    assert!(sizes.0 <= sizes.1, "{sizes:?} bytes, {command:?}");
     let archive = work.path("all.a");
     run(Command::new("ar").arg("rcs").arg(&archive).args(&objects));
-    let found = differences(&layouts(&ours(&archive)), &together);
+    let all = ours(&archive);
+    let found = differences(&layouts(&all), &together);
     assert!(found.is_empty(), "archive, {command:?}: {found:#?}");
+    compile_as_c(&work, &all);
     together.len()
+}
+
+fn compile_as_c(work: &Workspace, btf: &BtfBuf) {
+    let (blob, header) = (work.path("all.btf"), work.path("all.h"));
+    std::fs::write(&blob, btf.encode(Endian::Little).unwrap()).unwrap();
+    let mut bpftool = Command::new("bpftool");
+    bpftool.args(["btf", "dump", "file"]).arg(&blob);
+    std::fs::write(&header, run(bpftool.args(["format", "c"])).stdout).unwrap();
+    run(Command::new("clang")
+        .args(["-target", "bpf", "-g", "-w", "-fsyntax-only", "-x", "c"])
+        .arg(&header));
 }
 
 fn assert_same(ours: &BtfBuf, theirs: &BtfBuf, source: &Path, command: &[&str]) {
@@ -40,6 +59,51 @@ fn assert_same(ours: &BtfBuf, theirs: &BtfBuf, source: &Path, command: &[&str]) 
             source.display()
         );
     }
+}
+
+/// Size, encoded.
+fn bytes(btf: &BtfBuf) -> usize {
+    btf.encode(Endian::Little).unwrap().len()
+}
+
+/// Functions do not count: pahole leaves some out. Nor does what it has not: dimensions of arrays, of
+/// which it makes one, and values of 32-bit enums that libbpf would take for negative if they were
+/// not in an ENUM64.
+fn assert_no_larger(ours: &BtfBuf, theirs: &BtfBuf, source: &Path, command: &[&str]) {
+    const ARRAY_BYTES: usize = 24;
+    const WIDER_BYTES: usize = 4;
+    let types = |btf: &BtfBuf| {
+        let named = btf.iter().filter(|(_, ty)| {
+            !ty.name().is_anonymous() && !matches!(ty.kind(), Kind::Func | Kind::DeclTag)
+        });
+        btf.closure(named.map(|(id, _)| id)).unwrap()
+    };
+    let arrays = |btf: &BtfBuf| {
+        let arrays = btf.types().iter().filter(|ty| ty.kind() == Kind::Array);
+        arrays.count()
+    };
+    let wider = |btf: &BtfBuf| -> usize {
+        let enums = btf.types().iter().map(|ty| match ty {
+            Type::Enum {
+                size_bytes: 4,
+                wide: true,
+                values,
+                ..
+            } => values.len(),
+            _ => 0,
+        });
+        enums.sum()
+    };
+    let (ours, theirs) = (types(ours), types(theirs));
+    let dimensions = arrays(&ours).saturating_sub(arrays(&theirs));
+    let wider = wider(&ours) - wider(&theirs);
+    let limit = bytes(&theirs) + ARRAY_BYTES * dimensions + WIDER_BYTES * wider;
+    assert!(
+        bytes(&ours) <= limit,
+        "{} bytes, {limit}: {} {command:?}",
+        bytes(&ours),
+        source.display()
+    );
 }
 
 /// Compares the BTF of every source with what gcc makes itself, which lacks the typedefs inside
