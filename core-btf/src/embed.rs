@@ -2,7 +2,11 @@
 //!
 //! The section is not loaded when the program runs: no segment, address or symbol changes. The
 //! file keeps its bytes up to the end of its last section; behind them stand the BTF and a new table
-//! of section headers. GNU strip and objcopy keep the section; `llvm-strip` drops it, so strip first.
+//! of section headers.
+//!
+//! GNU strip and objcopy keep the section. `llvm-strip` drops every section that is in no segment,
+//! and a linked file has no room for one more segment; it keeps it when
+//! told `--keep-section=.BTF` or `--strip-all-gnu`. Or strip first.
 //!
 //! ```text
 //! | ELF header * | program headers | sections ... | .BTF | .shstrtab | section headers |

@@ -216,19 +216,40 @@ fn embedding_again_replaces() {
     assert_eq!(run(&mut Command::new(&busy)), "handled 43\n");
 }
 
-/// GNU strip and objcopy keep the section, as the documentation says.
+/// llvm-strip alone drops all that is not loaded, unless it is told not to; after it, there is --from.
 #[test]
-fn gnu_strip_keeps_the_section() {
+fn what_strippers_keep() {
     let work = Workspace::new();
-    let (app, out, stripped) = (work.app(""), work.path("with"), work.path("stripped"));
+    let (app, out) = (work.app(""), work.path("with"));
     run(&mut embed(&app, &out));
-    run(Command::new("strip")
-        .arg("-s")
-        .arg(&out)
-        .arg("-o")
-        .arg(&stripped));
-    assert_eq!(bpftool(&stripped), bpftool(&out));
-    assert_eq!(run(&mut Command::new(&stripped)), "handled 43\n");
+    for (command, keeps) in [
+        ("strip", true),
+        ("strip --strip-all", true),
+        ("objcopy --strip-all", true),
+        ("llvm-strip", false),
+        ("llvm-strip --keep-section=.BTF", true),
+        ("llvm-strip --strip-all-gnu", true),
+        ("llvm-strip --strip-debug", true),
+        ("llvm-objcopy --strip-all", false),
+        ("llvm-objcopy --strip-all --keep-section=.BTF", true),
+    ] {
+        let stripped = work.path("stripped");
+        std::fs::copy(&out, &stripped).unwrap();
+        let mut words = command.split(' ');
+        let mut strip = Command::new(words.next().unwrap());
+        run(strip.args(words).arg(&stripped));
+        assert_eq!(run(&mut Command::new(&stripped)), "handled 43\n");
+        let listed = run(Command::new("readelf").arg("-SW").arg(&stripped));
+        assert!(!listed.contains(".debug_info"), "{command}");
+        assert_eq!(listed.contains(".BTF"), keeps, "{command}");
+        if keeps {
+            assert_eq!(bpftool(&stripped), bpftool(&out), "{command}");
+        }
+        let again = work.path("again");
+        run(embed(&stripped, &again).arg("--from").arg(&app));
+        assert_only_btf_is_new(&stripped, &again);
+        assert_eq!(bpftool(&again), bpftool(&out), "{command}");
+    }
 }
 
 /// What stands behind the last section, an archive say, would be lost.

@@ -77,8 +77,8 @@ Examples:
 
 const EMBED_EXAMPLES: &str = "\
 Segments, addresses, symbols and the bytes of all other sections stay as they are; the section is
-not loaded when the program runs. GNU strip keeps it, llvm-strip does not: strip first, and take
-the types from the unstripped file with --from. A .BTF section that is there is replaced; one that
+not loaded when the program runs. GNU strip keeps it, llvm-strip with --keep-section=.BTF or
+--strip-all-gnu; or strip first, and take the types from the unstripped file with --from. A .BTF section that is there is replaced; one that
 is loaded with the program (core_runtime::embed!() makes such) stays, as .BTF.loaded.
 
 Examples:
