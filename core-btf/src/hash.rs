@@ -113,12 +113,6 @@ impl Slots {
         None
     }
 
-    /// Number of slots: 0 or a power of two.
-    #[cfg(feature = "dwarf")]
-    pub(crate) fn len(&self) -> usize {
-        self.slots.len()
-    }
-
     /// Adds a key that is not there yet, under a number other than 0.
     pub(crate) fn insert(&mut self, hash: u64, number: u32) {
         if 4 * self.taken >= 3 * self.slots.len() {

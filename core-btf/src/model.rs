@@ -1,6 +1,7 @@
 //! The BTF type model: one [`Type`] variant per kind of the kernel's BTF documentation.
 
 use std::fmt;
+use std::hash::{Hash, Hasher};
 
 /// Number of a type in one BTF blob; 0 is `void`, the first stored type is 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -165,7 +166,7 @@ pub enum CompositeKind {
 }
 
 /// A member of a struct or union.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Member {
     /// Name; anonymous for the unnamed struct or union members of C11.
     pub name: NameOffset,
@@ -175,6 +176,14 @@ pub struct Member {
     pub offset_bits: u32,
     /// Width in bits of a bitfield; 0 for an ordinary member.
     pub bitfield_bits: u8,
+}
+
+impl Hash for Member {
+    /// Two words, where each field would be one: members are most of what is hashed.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(u64::from(self.name.0) << 32 | u64::from(self.ty.0));
+        state.write_u64(u64::from(self.offset_bits) << 8 | u64::from(self.bitfield_bits));
+    }
 }
 
 /// A named value of an enum. `value` holds the 32 or 64 bits of the format, sign-extended when the

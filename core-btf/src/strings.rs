@@ -14,25 +14,23 @@ pub(crate) struct Strings {
     bytes: Vec<u8>,
     slots: Slots,
     seed: Seed,
-    /// Names that [`Strings::intern_again`] had, by where they were or what they are; empty until it is
-    /// used.
-    #[cfg(feature = "dwarf")]
-    recent: Vec<(u64, NameOffset)>,
+    /// Most bytes there may be.
+    limit: u64,
 }
-
-/// Most entries of the table of recent names; a power of two.
-#[cfg(feature = "dwarf")]
-const RECENT: usize = 1 << 15;
 
 impl Strings {
     /// The empty name alone.
     pub(crate) fn new() -> Self {
+        Self::with_limit(MAX_STRING_BYTES)
+    }
+
+    /// The same, for more bytes than a blob may have.
+    pub(crate) fn with_limit(limit: u64) -> Self {
         Self {
+            limit,
             bytes: vec![0],
             slots: Slots::default(),
             seed: Seed::random(),
-            #[cfg(feature = "dwarf")]
-            recent: Vec::new(),
         }
     }
 
@@ -70,49 +68,22 @@ impl Strings {
         }
         let offset = self.bytes.len() as u64;
         let end = offset + name.len() as u64 + 1;
-        if end > MAX_STRING_BYTES {
+        if end > self.limit {
             return Err(Error::Limit {
                 what: "bytes of names",
                 value: end,
-                limit: MAX_STRING_BYTES,
+                limit: self.limit,
             });
         }
-        #[expect(clippy::cast_possible_truncation, reason = "checked against 24 bits")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "no limit is beyond 31 bits"
+        )]
         let offset = offset as u32;
         self.bytes.extend_from_slice(name.as_bytes());
         self.bytes.push(0);
         self.slots.insert(hash, offset);
         Ok(NameOffset(offset))
-    }
-
-    /// Like [`Strings::intern`], for bytes that are likely to come again from the same place in memory.
-    /// What is not UTF-8 is replaced.
-    #[cfg(feature = "dwarf")]
-    pub(crate) fn intern_again(&mut self, name: &[u8]) -> Result<NameOffset> {
-        // Short names are often in the entry itself: for these, what they say is as good.
-        let place = match name.first_chunk::<8>() {
-            Some(_) => name.as_ptr() as usize as u64,
-            None => name.iter().fold(1, |key, byte| key << 8 | u64::from(*byte)),
-        };
-        let mixed = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
-        let slot = mixed as usize & self.recent.len().wrapping_sub(1);
-        if let Some((other, known)) = self.recent.get(slot)
-            && *other == place
-            && self.is_at(*known, name)
-        {
-            return Ok(*known);
-        }
-        let offset = match std::str::from_utf8(name) {
-            Ok(name) => self.intern(name)?,
-            Err(_) => self.intern(&String::from_utf8_lossy(name))?,
-        };
-        if self.recent.len() < RECENT.min(self.slots.len()) {
-            // As long as there are few names, so is there little to remember.
-            self.recent = vec![(0, NameOffset::ANONYMOUS); RECENT.min(self.slots.len())];
-        } else if let Some(recent) = self.recent.get_mut(slot) {
-            *recent = (place, offset);
-        }
-        Ok(offset)
     }
 
     /// Whether the name at `offset` is this one, which has no NUL.
@@ -138,25 +109,6 @@ mod tests {
         assert_eq!(offsets[..2000], offsets[3000..]);
         let expected = names[..3000].join("\0") + "\0";
         assert_eq!(&strings.bytes()[1..], expected.as_bytes());
-    }
-
-    /// What is somewhere else by then, or shorter, is told apart.
-    #[cfg(feature = "dwarf")]
-    #[test]
-    fn names_from_one_place_in_memory_need_not_be_one_name() {
-        let mut strings = Strings::new();
-        let mut place = *b"first";
-        let first = strings.intern_again(&place).unwrap();
-        assert_eq!(strings.intern_again(&place).unwrap(), first);
-        assert_ne!(strings.intern_again(&place[..3]).unwrap(), first);
-        place = *b"other";
-        let other = strings.intern_again(&place).unwrap();
-        assert_eq!(strings.get(other), "other");
-        assert_eq!(strings.intern("first").unwrap(), first);
-        let replaced = strings.intern_again(b"\xff").unwrap();
-        assert_eq!(strings.get(replaced), "\u{fffd}");
-        assert_eq!(strings.intern_again(b"").unwrap(), NameOffset::ANONYMOUS);
-        assert!(strings.intern_again(b"a\0b").is_err());
     }
 
     #[test]

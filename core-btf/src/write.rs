@@ -165,35 +165,6 @@ impl BtfBuf {
         Self { types, strings }
     }
 
-    /// Moves the types of `other` behind those here. Their references are taken as they are; their
-    /// names are looked up anew.
-    #[cfg(feature = "dwarf")]
-    pub(crate) fn append(&mut self, other: Self) -> Result<()> {
-        let mut names = vec![NameOffset::ANONYMOUS; other.strings.bytes().len()];
-        let mut types = other.types;
-        for ty in &mut types {
-            let mut failed = None;
-            ty.for_each_name_mut(|name| {
-                let Some(new) = names.get_mut(name.0 as usize) else {
-                    return;
-                };
-                if new.is_anonymous() {
-                    let text = other.strings.get(*name);
-                    match self.intern(text) {
-                        Ok(offset) => *new = offset,
-                        Err(error) => failed = Some(error),
-                    }
-                }
-                *name = *new;
-            });
-            if let Some(error) = failed {
-                return Err(error);
-            }
-        }
-        self.types.append(&mut types);
-        self.next_id().map(|_| ())
-    }
-
     /// The offset of `name`, which is added when it is not there yet.
     ///
     /// # Errors
@@ -201,13 +172,6 @@ impl BtfBuf {
     /// NUL in it.
     pub fn intern(&mut self, name: &str) -> Result<NameOffset> {
         self.strings.intern(name)
-    }
-
-    /// Like [`BtfBuf::intern`], for bytes that are likely to come again from the same place in memory.
-    /// What is not UTF-8 is replaced.
-    #[cfg(feature = "dwarf")]
-    pub(crate) fn intern_again(&mut self, name: &[u8]) -> Result<NameOffset> {
-        self.strings.intern_again(name)
     }
 
     /// The name at an offset that [`BtfBuf::intern`] gave; empty for any other.

@@ -21,7 +21,6 @@ use super::shape::{is_announcement, tag};
 use crate::error::{Error, Result};
 use crate::hash::{Seed, Slots};
 use crate::model::{NameOffset, Type, TypeId};
-use crate::strings::Strings;
 use crate::write::MAX_TYPES;
 
 /// Marks a reference to a symbol; the others are to what is stored, numbered from 1.
@@ -61,7 +60,6 @@ enum Symbol {
 /// Merges the types of parts that do not refer to each other; see the [module](self).
 #[derive(Debug)]
 pub(crate) struct Merger {
-    names: Strings,
     /// Types that differ, each when it first came.
     types: Vec<Type>,
     /// For each of them, the number of its tag from 1, or 0.
@@ -117,7 +115,6 @@ fn get(table: &[u32], at: u32) -> u32 {
 impl Merger {
     pub(crate) fn new() -> Self {
         Self {
-            names: Strings::new(),
             types: Vec::new(),
             tags_of: Vec::new(),
             slots: Slots::default(),
@@ -133,22 +130,13 @@ impl Merger {
 
     /// Adds the types of a part that `keep` says so of, which must do so of all that they refer to.
     ///
-    /// Names are offsets in `names`; `known` says for each offset what it is in all parts, as far as that
-    /// came up: other parts may have the same names.
+    /// One name has one offset in all parts.
     ///
     /// # Errors
     /// [`Error::NoSuchType`] for a reference to a type that is not there, and [`Error::Limit`].
-    pub(crate) fn add(
-        &mut self,
-        types: Vec<Type>,
-        names: &Strings,
-        known: &mut [NameOffset],
-        keep: impl Fn(TypeId) -> bool,
-    ) -> Result<()> {
-        let mut types = types;
+    pub(crate) fn add(&mut self, types: Vec<Type>, keep: impl Fn(TypeId) -> bool) -> Result<()> {
         let last = word(types.len())?;
         let ids = || (1..=last).map(TypeId).filter(|id| keep(*id));
-        self.take_names(&mut types, names, known, &keep)?;
         let len = types.len() + 1;
         let mut part = Part {
             types,
@@ -171,38 +159,6 @@ impl Merger {
             }
         }
         self.ends.push(self.listed.len());
-        Ok(())
-    }
-
-    /// Lets the names of a part be those of all parts.
-    fn take_names(
-        &mut self,
-        types: &mut [Type],
-        names: &Strings,
-        known: &mut [NameOffset],
-        keep: &impl Fn(TypeId) -> bool,
-    ) -> Result<()> {
-        for (id, ty) in (1..).map(TypeId).zip(types) {
-            let mut failed = None;
-            if !keep(id) {
-                continue;
-            }
-            ty.for_each_name_mut(|name| {
-                let Some(new) = known.get_mut(name.0 as usize) else {
-                    return;
-                };
-                if new.is_anonymous() {
-                    match self.names.intern(names.get(*name)) {
-                        Ok(offset) => *new = offset,
-                        Err(error) => failed = Some(error),
-                    }
-                }
-                *name = *new;
-            });
-            if let Some(error) = failed {
-                return Err(error);
-            }
-        }
         Ok(())
     }
 

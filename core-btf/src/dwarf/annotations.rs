@@ -4,14 +4,14 @@
 //! there leads to, and from that to the next. Both have the last note of a type first in BTF: a pointer
 //! to `int` with `a` and then `b` is PTR, `TYPE_TAG` b, `TYPE_TAG` a, INT.
 
-use gimli::{Abbreviations, DwAt, DwTag, UnitOffset};
+use gimli::{DwAt, DwTag};
 
-use super::attrs::{Attrs, Reader};
 use super::collect::{Collected, Meaning, local};
+use super::entries::{Attrs, Entries, Slot};
 use super::error::Error;
 use super::types::Frame;
-use super::units::{Key, Unit};
-use crate::model::{Type, TypeId};
+use super::units::Key;
+use crate::model::{NameOffset, Type, TypeId};
 
 /// clang's entry, `DW_TAG_LLVM_annotation`.
 pub(super) const ENTRY: DwTag = DwTag(0x6000);
@@ -40,19 +40,23 @@ struct Note<'a> {
 
 impl<'a> Note<'a> {
     fn new(attrs: &Attrs<'a>) -> Option<Self> {
-        let is_type = match attrs.name? {
+        let is_type = match attrs.name_bytes() {
             b"btf_decl_tag" => false,
             b"btf_type_tag" => true,
             _ => return None,
         };
-        let text = attrs.text?;
+        let text = attrs.text(Slot::Text)?.bytes();
         Some(Self { is_type, text })
+    }
+
+    fn name(&self, out: &Collected<'_>) -> Result<NameOffset, Error> {
+        Ok(out.names.intern(&String::from_utf8_lossy(self.text))?)
     }
 }
 
 /// Adds the note that is a child of what `frame` is of.
 pub(super) fn child(
-    out: &mut Collected,
+    out: &mut Collected<'_>,
     frame: &Frame,
     key: Key,
     attrs: &Attrs<'_>,
@@ -64,32 +68,22 @@ pub(super) fn child(
 }
 
 /// Adds the notes that an entry refers to.
-pub(super) fn referred<'a>(
-    out: &mut Collected,
+pub(super) fn referred(
+    out: &mut Collected<'_>,
     frame: &Frame,
     key: Key,
     attrs: &Attrs<'_>,
-    (reader, unit, abbreviations): (&Reader<'_, 'a>, &Unit<'a>, &Abbreviations),
+    entries: &mut Entries<'_, '_>,
 ) -> Result<(), Error> {
     let mut notes = Vec::new();
-    let mut next = attrs.annotation;
+    let mut next = attrs.key(Slot::Annotation);
     while let Some(at) = next.take()
         && notes.len() < MAX_NOTES
-        && let Some(offset) = at.checked_sub(unit.start)
-    {
         // A reference that leads nowhere is no reason to give the type up.
-        let offset = UnitOffset(offset as usize);
-        let Ok(mut raw) = unit.header.entries_raw(abbreviations, Some(offset)) else {
-            break;
-        };
-        let Ok(Some(abbrev)) = raw.read_abbreviation() else {
-            break;
-        };
-        let Ok(attrs) = reader.read(&mut raw, abbrev.attributes()) else {
-            break;
-        };
+        && let Some(attrs) = entries.at(at)
+    {
         notes.extend(Note::new(&attrs));
-        next = attrs.annotation;
+        next = attrs.key(Slot::Annotation);
     }
     // Each goes between the entry and what is there already, so the innermost comes first.
     for note in notes.into_iter().rev() {
@@ -103,11 +97,11 @@ pub(super) fn referred<'a>(
     Ok(())
 }
 
-fn add(out: &mut Collected, owner: Owner, key: Key, note: Note<'_>) -> Result<(), Error> {
-    let name = out.name(Some(note.text))?;
+fn add(out: &mut Collected<'_>, owner: Owner, key: Key, note: Note<'_>) -> Result<(), Error> {
+    let name = note.name(out)?;
     let (ty, component) = match owner {
         Owner::Pointer(pointer) if note.is_type => {
-            let Some(Type::Ptr(pointee)) = out.btf.get(pointer) else {
+            let Some(Type::Ptr(pointee)) = out.types.get(pointer) else {
                 return Ok(());
             };
             let tag = Type::TypeTag {
@@ -116,7 +110,7 @@ fn add(out: &mut Collected, owner: Owner, key: Key, note: Note<'_>) -> Result<()
                 attribute: false,
             };
             let tag = out.push(key, tag)?;
-            if let Some(Type::Ptr(pointee)) = out.btf.get_mut(pointer) {
+            if let Some(Type::Ptr(pointee)) = out.types.get_mut(pointer) {
                 *pointee = local(tag);
             }
             return Ok(());
@@ -128,7 +122,7 @@ fn add(out: &mut Collected, owner: Owner, key: Key, note: Note<'_>) -> Result<()
         },
         _ => return Ok(()),
     };
-    let is_member = matches!(out.btf.get(ty), Some(Type::Composite { .. })) && component >= 0;
+    let is_member = matches!(out.types.get(ty), Some(Type::Composite { .. })) && component >= 0;
     let tag = Type::DeclTag {
         name,
         ty: local(ty),
@@ -143,8 +137,8 @@ fn add(out: &mut Collected, owner: Owner, key: Key, note: Note<'_>) -> Result<()
 }
 
 /// Lets references to the entry at `key` lead to a note on it: gcc has notes on types themselves.
-fn tag_meaning(out: &mut Collected, key: Key, note: Note<'_>) -> Result<(), Error> {
-    let name = out.name(Some(note.text))?;
+fn tag_meaning(out: &mut Collected<'_>, key: Key, note: Note<'_>) -> Result<(), Error> {
+    let name = note.name(out)?;
     let ty = match out.meanings.last() {
         Some((last, Meaning::Type(ty))) if *last == key && !ty.is_void() => local(*ty),
         _ => return Ok(()),
@@ -163,9 +157,13 @@ fn tag_meaning(out: &mut Collected, key: Key, note: Note<'_>) -> Result<(), Erro
 
 /// Gives the notes on members, from number `first` of those not settled yet, the numbers that
 /// `place` says; one without a number is forgotten.
-pub(super) fn settle(out: &mut Collected, first: usize, place: impl Fn(usize) -> Option<usize>) {
+pub(super) fn settle(
+    out: &mut Collected<'_>,
+    first: usize,
+    place: impl Fn(usize) -> Option<usize>,
+) {
     for tag in out.member_tags.split_off(first.min(out.member_tags.len())) {
-        let Some(tag) = out.btf.get_mut(tag) else {
+        let Some(tag) = out.types.get_mut(tag) else {
             continue;
         };
         if let Type::DeclTag { component, .. } = tag {

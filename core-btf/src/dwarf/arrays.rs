@@ -2,8 +2,8 @@
 
 use gimli::{DwTag, constants as dw};
 
-use super::attrs::Attrs;
 use super::collect::{Collected, local};
+use super::entries::{Attrs, Slot};
 use super::error::{Error, Problem};
 use super::types::{Frame, opaque, pending};
 use super::units::Key;
@@ -24,11 +24,11 @@ pub(super) struct ArrayFrame {
 }
 
 /// Begins an array.
-pub(super) fn array(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<Frame, Error> {
+pub(super) fn array(out: &mut Collected<'_>, key: Key, attrs: &Attrs<'_>) -> Result<Frame, Error> {
     if let Some(odd) = attrs.odd {
         return opaque(out, key, attrs, Problem::Attribute(odd));
     }
-    let element = pending(attrs.ty);
+    let element = pending(attrs.key(Slot::Type));
     let index = index_type(out, key)?;
     let ty = out.define(
         key,
@@ -43,14 +43,14 @@ pub(super) fn array(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<
         ty,
         element,
         dimensions: Vec::new(),
-        column_major: attrs.column_major,
+        column_major: attrs.has(Slot::ColumnMajor),
         spoiled: None,
     }))
 }
 
 impl ArrayFrame {
     /// Adds a dimension.
-    pub(super) fn add(&mut self, out: &mut Collected, key: Key, tag: DwTag, attrs: &Attrs<'_>) {
+    pub(super) fn add(&mut self, out: &mut Collected<'_>, key: Key, tag: DwTag, attrs: &Attrs<'_>) {
         let len = match tag {
             dw::DW_TAG_subrange_type => length(out, key, attrs),
             _ => Ok(0),
@@ -64,9 +64,9 @@ impl ArrayFrame {
     }
 
     /// Stores the dimensions.
-    pub(super) fn close(mut self, out: &mut Collected) -> Result<(), Error> {
+    pub(super) fn close(mut self, out: &mut Collected<'_>) -> Result<(), Error> {
         if let Some((key, problem)) = self.spoiled {
-            if let Some(place) = out.btf.get_mut(self.ty) {
+            if let Some(place) = out.types.get_mut(self.ty) {
                 *place = Type::Composite {
                     kind: CompositeKind::Struct,
                     name: NameOffset::ANONYMOUS,
@@ -94,7 +94,7 @@ impl ArrayFrame {
             )?;
             element = local(ty);
         }
-        if let Some(place) = out.btf.get_mut(self.ty) {
+        if let Some(place) = out.types.get_mut(self.ty) {
             *place = Type::Array {
                 element,
                 index,
@@ -107,11 +107,11 @@ impl ArrayFrame {
 
 /// BTF wants an integer type as the index of an array. It carries no information: `int` is there
 /// already nearly always.
-fn index_type(out: &mut Collected, key: Key) -> Result<TypeId, Error> {
+fn index_type(out: &mut Collected<'_>, key: Key) -> Result<TypeId, Error> {
     if let Some(ty) = out.index_type {
         return Ok(local(ty));
     }
-    let name = out.name(Some(b"int"))?;
+    let name = out.names.intern("int")?;
     let ty = out.push(
         key,
         Type::Int {
@@ -127,18 +127,18 @@ fn index_type(out: &mut Collected, key: Key) -> Result<TypeId, Error> {
 }
 
 /// Number of elements: 0 for flexible, variable-length and GNU zero-length arrays.
-fn length(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<u32, Problem> {
+fn length(out: &mut Collected<'_>, key: Key, attrs: &Attrs<'_>) -> Result<u32, Problem> {
     if let Some(odd) = attrs.odd {
         return Err(Problem::Attribute(odd));
     }
-    let len = match (attrs.count, attrs.upper_bound) {
+    let len = match (attrs.number(Slot::Count), attrs.number(Slot::UpperBound)) {
         (Some(count), _) if !count.is_negative() => count.bits,
         (None, Some(upper)) => {
             // -1 is how a length of 0 is written, also by compilers that use an unsigned form.
             if upper.bits == u64::from(u32::MAX) && !upper.signed {
                 return Ok(0);
             }
-            let lower = match (attrs.lower_bound, out.lower_bound) {
+            let lower = match (attrs.number(Slot::LowerBound), out.lower_bound) {
                 (Some(lower), _) => lower.bits,
                 (None, Some(lower)) => lower,
                 (None, None) => return Err(Problem::Missing(dw::DW_AT_lower_bound)),

@@ -1,6 +1,5 @@
 //! The attributes of one entry, as far as types go.
 
-use std::cell::Cell;
 use std::ffi::CStr;
 
 use gimli::{
@@ -112,35 +111,6 @@ pub(super) struct Attrs<'a> {
     pub(super) odd: Option<DwAt>,
 }
 
-/// Where names that have been read end: an entry's place is made of the name's offset in `.debug_str`,
-/// and it has the offset and the length.
-#[derive(Debug)]
-pub(super) struct KnownNames(Vec<Cell<(usize, usize)>>);
-
-impl KnownNames {
-    /// Room for the names of some bytes of debug information.
-    pub(super) fn of_bytes(bytes: usize) -> Self {
-        let entries = (bytes / 32).clamp(16, 1 << 15).next_power_of_two();
-        Self(vec![Cell::default(); entries])
-    }
-
-    fn entry(&self, offset: usize) -> Option<&Cell<(usize, usize)>> {
-        self.0.get((offset ^ offset >> 15) & (self.0.len() - 1))
-    }
-
-    /// The length of the name at an offset, if it is known; that of an empty one never is.
-    fn len(&self, offset: usize) -> Option<usize> {
-        let (other, len) = self.entry(offset)?.get();
-        (other == offset && len > 0).then_some(len)
-    }
-
-    fn learn(&self, offset: usize, len: usize) {
-        if let Some(entry) = self.entry(offset) {
-            entry.set((offset, len));
-        }
-    }
-}
-
 /// What is needed to read attributes of a unit.
 #[derive(Debug)]
 pub(super) struct Reader<'u, 'a> {
@@ -152,10 +122,6 @@ pub(super) struct Reader<'u, 'a> {
     info_start: Key,
     /// `DW_AT_str_offsets_base` of the unit's root.
     pub(super) str_offsets_base: usize,
-    /// Names in `.debug_str` that have been read before, in units of the same file.
-    pub(super) known: Option<&'u KnownNames>,
-    /// Whether the unit is in the alternate file, which has a `.debug_str` of its own.
-    alternate: bool,
 }
 
 impl<'u, 'a> Reader<'u, 'a> {
@@ -180,8 +146,6 @@ impl<'u, 'a> Reader<'u, 'a> {
             encoding,
             start: unit.start,
             str_offsets_base,
-            known: None,
-            alternate: unit.alternate,
         }
     }
 
@@ -315,7 +279,7 @@ impl<'u, 'a> Reader<'u, 'a> {
     fn name(&self, value: AttributeValue<Slice<'a>>) -> gimli::Result<Option<&'a [u8]>> {
         let (section, offset) = match value {
             AttributeValue::String(name) => return Ok(Some(name.slice())),
-            AttributeValue::DebugStrRef(offset) => return self.name_in_str(offset.0),
+            AttributeValue::DebugStrRef(offset) => return name_at(self.sections.str(), offset.0),
             AttributeValue::DebugLineStrRef(offset) => (self.sections.line_str(), offset.0),
             AttributeValue::DebugStrRefSup(offset) => match &self.sections.alternate {
                 Some(alternate) => (alternate.str(), offset.0),
@@ -328,27 +292,11 @@ impl<'u, 'a> Reader<'u, 'a> {
                         DebugStrOffsetsBase(self.str_offsets_base),
                         index,
                     )?;
-                return self.name_in_str(offset.0);
+                return name_at(self.sections.str(), offset.0);
             }
             _ => return Ok(None),
         };
         name_at(section, offset)
-    }
-
-    /// The name at an offset in `.debug_str`.
-    fn name_in_str(&self, offset: usize) -> gimli::Result<Option<&'a [u8]>> {
-        let section = self.sections.str();
-        let known = self.known.filter(|_| !self.alternate);
-        if let Some(len) = known.and_then(|known| known.len(offset))
-            && let Some(name) = section.slice().get(offset..offset + len)
-        {
-            return Ok(Some(name));
-        }
-        let name = name_at(section, offset)?;
-        if let (Some(known), Some(name)) = (known, name) {
-            known.learn(offset, name.len());
-        }
-        Ok(name)
     }
 
     /// The key of the entry that an attribute refers to; false when it is in another file or

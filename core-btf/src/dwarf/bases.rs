@@ -7,9 +7,10 @@
 use std::collections::HashSet;
 
 use super::collect::Collected;
+use super::entries::Names;
 use super::error::Error;
+use super::list::TypeList;
 use crate::model::{Member, NameOffset, Type, TypeId};
-use crate::write::BtfBuf;
 
 /// Longest chain of classes, each the base of the next.
 const MAX_BASES: usize = 64;
@@ -17,19 +18,28 @@ const MAX_BASES: usize = 64;
 const MAX_NAMES: usize = 1024;
 
 /// Leaves empty bases out and names those that would be mistaken for others.
-pub(super) fn settle_bases(out: &mut Collected) -> Result<(), Error> {
+pub(super) fn settle_bases(out: &mut Collected<'_>) -> Result<(), Error> {
+    if !out.has_bases {
+        return Ok(());
+    }
     drop_empty_bases(out);
-    let mut done = vec![false; out.btf.len() + 1];
-    for at in 1..=out.btf.len() {
-        settle(&mut out.btf, &mut done, TypeId::from_index(at), 0)?;
+    let mut done = vec![false; out.types.len() + 1];
+    for at in 1..=out.types.len() {
+        settle(
+            &mut out.types,
+            out.names,
+            &mut done,
+            TypeId::from_index(at),
+            0,
+        )?;
     }
     Ok(())
 }
 
 /// Base classes without data take no place in the classes that have them, although they have a
 /// size.
-fn drop_empty_bases(out: &mut Collected) {
-    let mut types = out.btf.take_types();
+fn drop_empty_bases(out: &mut Collected<'_>) {
+    let types = out.types.all_mut();
     let mut empty = vec![false; types.len() + 1];
     for _ in 0..MAX_BASES {
         let mut found = false;
@@ -47,7 +57,7 @@ fn drop_empty_bases(out: &mut Collected) {
         if !found {
             break;
         }
-        for ty in &mut types {
+        for ty in &mut *types {
             if let Type::Composite { members, .. } = ty {
                 members.retain(|member| {
                     let empty = empty.get(member.ty.index()).copied();
@@ -56,45 +66,52 @@ fn drop_empty_bases(out: &mut Collected) {
             }
         }
     }
-    out.btf.put_types(types);
 }
 
 /// The named type of an unnamed member: that of a base class. (Those of C have no name.)
-fn base(btf: &BtfBuf, member: &Member) -> Option<(TypeId, NameOffset)> {
+fn base(types: &TypeList, member: &Member) -> Option<(TypeId, NameOffset)> {
     if !member.name.is_anonymous() {
         return None;
     }
-    match btf.get(member.ty)? {
+    match types.get(member.ty)? {
         Type::Composite { name, .. } if !name.is_anonymous() => Some((member.ty, *name)),
         _ => None,
     }
 }
 
 /// Names the bases of a class if need be, those of its bases before.
-fn settle(btf: &mut BtfBuf, done: &mut [bool], ty: TypeId, depth: usize) -> Result<(), Error> {
+fn settle(
+    types: &mut TypeList,
+    names: &Names,
+    done: &mut [bool],
+    ty: TypeId,
+    depth: usize,
+) -> Result<(), Error> {
     if done.get(ty.index()).copied().unwrap_or(true) || depth > MAX_BASES {
         return Ok(());
     }
     if let Some(done) = done.get_mut(ty.index()) {
         *done = true;
     }
-    let Some(Type::Composite { members, .. }) = btf.get(ty) else {
+    let Some(Type::Composite { members, .. }) = types.get(ty) else {
         return Ok(());
     };
-    let bases: Vec<_> = members.iter().filter_map(|it| base(btf, it)).collect();
+    let bases: Vec<_> = members.iter().filter_map(|it| base(types, it)).collect();
     if bases.is_empty() {
         return Ok(());
     }
     for (base, _) in &bases {
-        settle(btf, done, *base, depth + 1)?;
+        settle(types, names, done, *base, depth + 1)?;
     }
-    if all_differ(btf, ty, &mut HashSet::new(), 0) {
+    if all_differ(types, ty, &mut HashSet::new(), 0) {
         return Ok(());
     }
     for (base, name) in bases {
-        let name = format!("base_{}", btf.name(name));
-        let name = btf.intern(&name)?;
-        if let Some(Type::Composite { members, .. }) = btf.get_mut(ty) {
+        let name = names.with(|names| {
+            let name = format!("base_{}", names.get(name));
+            names.intern(&name)
+        })?;
+        if let Some(Type::Composite { members, .. }) = types.get_mut(ty) {
             for member in members.iter_mut() {
                 if member.name.is_anonymous() && member.ty == base {
                     member.name = name;
@@ -106,15 +123,15 @@ fn settle(btf: &mut BtfBuf, done: &mut [bool], ty: TypeId, depth: usize) -> Resu
 }
 
 /// Whether no two members that CO-RE finds in a class have one name.
-fn all_differ(btf: &BtfBuf, ty: TypeId, names: &mut HashSet<NameOffset>, depth: usize) -> bool {
-    let Some(Type::Composite { members, .. }) = btf.get(ty) else {
+fn all_differ(types: &TypeList, ty: TypeId, names: &mut HashSet<NameOffset>, depth: usize) -> bool {
+    let Some(Type::Composite { members, .. }) = types.get(ty) else {
         return true;
     };
     depth <= MAX_BASES
         && names.len() <= MAX_NAMES
         && members.iter().all(|member| {
             if member.name.is_anonymous() {
-                all_differ(btf, member.ty, names, depth + 1)
+                all_differ(types, member.ty, names, depth + 1)
             } else {
                 names.insert(member.name)
             }

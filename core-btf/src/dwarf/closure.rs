@@ -1,50 +1,53 @@
 //! Which types to keep, and which of them contain others by value.
 
+use super::list::get;
 use crate::model::{Type, TypeId};
-use crate::write::BtfBuf;
 
 /// A set of types of one buffer.
 #[derive(Debug)]
-pub(super) struct Marks(Vec<bool>);
+pub(super) struct Marks {
+    marks: Vec<bool>,
+    /// Types whose references are still to be followed.
+    work: Vec<TypeId>,
+}
 
 impl Marks {
-    pub(super) fn new(btf: &BtfBuf) -> Self {
-        Self(vec![false; btf.len() + 1])
+    pub(super) fn new(types: &[Type]) -> Self {
+        Self {
+            marks: vec![false; types.len() + 1],
+            work: Vec::new(),
+        }
     }
 
     /// All types of a buffer.
-    pub(super) fn all(btf: &BtfBuf) -> Self {
-        Self(vec![true; btf.len() + 1])
+    pub(super) fn all(types: &[Type]) -> Self {
+        Self {
+            marks: vec![true; types.len() + 1],
+            work: Vec::new(),
+        }
     }
 
     pub(super) fn contains(&self, ty: TypeId) -> bool {
-        self.0.get(ty.index()).copied().unwrap_or(false)
-    }
-
-    /// Adds a type, and says whether it is new.
-    fn insert(&mut self, ty: TypeId) -> bool {
-        match self.0.get_mut(ty.index()) {
-            Some(mark) if !ty.is_void() => !std::mem::replace(mark, true),
-            _ => false,
-        }
+        self.marks.get(ty.index()).copied().unwrap_or(false)
     }
 
     /// Adds a type and all that it refers to, `through` which references.
-    pub(super) fn add(&mut self, btf: &BtfBuf, ty: TypeId, through: Through) {
-        let mut work = Vec::new();
-        if self.insert(ty) {
-            work.push(ty);
-        }
-        while let Some(ty) = work.pop() {
-            let Some(ty) = btf.get(ty) else { continue };
-            if through == Through::Values && !holds_values(ty) {
-                continue;
+    pub(super) fn add(&mut self, types: &[Type], ty: TypeId, through: Through) {
+        let Self { marks, work } = self;
+        // What is new has its references followed.
+        let mut insert = |work: &mut Vec<TypeId>, ty: TypeId| match marks.get_mut(ty.index()) {
+            Some(mark @ false) if !ty.is_void() => {
+                *mark = true;
+                work.push(ty);
             }
-            ty.for_each_ref(|other| {
-                if self.insert(other) {
-                    work.push(other);
-                }
-            });
+            _ => {}
+        };
+        insert(work, ty);
+        while let Some(ty) = work.pop() {
+            let Some(ty) = get(types, ty) else { continue };
+            if through == Through::References || holds_values(ty) {
+                ty.for_each_ref(|other| insert(work, other));
+            }
         }
     }
 }
@@ -74,14 +77,14 @@ fn holds_values(ty: &Type) -> bool {
 
 /// A type that contains itself by value, if there is one; sizes and declarations of such types
 /// cannot be computed.
-pub(super) fn recursive(btf: &BtfBuf) -> Option<TypeId> {
+pub(super) fn recursive(types: &[Type]) -> Option<TypeId> {
     #[derive(Clone, Copy, PartialEq)]
     enum State {
         New,
         Open,
         Done,
     }
-    let mut states = vec![State::New; btf.len() + 1];
+    let mut states = vec![State::New; types.len() + 1];
     let mut path = Vec::new();
     for start in 1..states.len() {
         path.push(TypeId::from_index(start));
@@ -91,7 +94,7 @@ pub(super) fn recursive(btf: &BtfBuf) -> Option<TypeId> {
                 path.pop();
                 continue;
             };
-            let ty = btf.get(id).filter(|ty| holds_values(ty));
+            let ty = get(types, id).filter(|ty| holds_values(ty));
             if let (State::New, Some(ty)) = (*state, ty) {
                 *state = State::Open;
                 let mut cycle = false;

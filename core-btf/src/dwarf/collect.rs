@@ -4,20 +4,17 @@
 //! Until [`resolve`](super::resolve) has run, a [`TypeId`] in a type is therefore a *pending*
 //! reference: the key of an entry, or with [`LOCAL`] set the id of a type in the same buffer.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
-use gimli::{Abbreviations, DwTag, RunTimeEndian, constants as dw};
+use gimli::{DwTag, RunTimeEndian, constants as dw};
 
 use super::annotations;
-use super::attrs::{Attrs, KnownNames, Reader};
+use super::entries::{Attrs, Entries, Names, Shelf, Slot};
 use super::error::{Error, Problem};
 use super::language::{is_flat, lower_bound};
+use super::list::TypeList;
 use super::spelling::{Scopes, is_scope, symbol};
 use super::types::{self, Frame};
-use super::units::{Key, MAX_PATH_BYTES, Table, Unit, Units};
-use crate::model::{NameOffset, Type, TypeId};
-use crate::write::BtfBuf;
+use super::units::{BYTES_PER_ENTRY, Key, MAX_PATH_BYTES, Unit, Units};
+use crate::model::{Type, TypeId};
 
 /// Marks a pending reference that is the id of a type made in this pass.
 pub(super) const LOCAL: u32 = 1 << 31;
@@ -70,9 +67,11 @@ pub(super) struct StandIn {
 }
 
 /// What a pass found.
-#[derive(Debug, Default)]
-pub(super) struct Collected {
-    pub(super) btf: BtfBuf,
+#[derive(Debug)]
+pub(super) struct Collected<'n> {
+    /// The types, whose names are in `names`.
+    pub(super) types: TypeList,
+    pub(super) names: &'n Names,
     /// For each type of `btf` the entry that it was made for.
     pub(super) keys: Vec<Key>,
     /// By ascending key.
@@ -91,6 +90,8 @@ pub(super) struct Collected {
     pub(super) member_tags: Vec<TypeId>,
     /// Typedefs inside of classes: kept only where they are used.
     pub(super) inner_typedefs: Vec<TypeId>,
+    /// Whether there are classes with base classes.
+    pub(super) has_bases: bool,
     /// Byte order, which old bitfields depend on.
     pub(super) big_endian: bool,
     /// Size of a pointer, in bytes.
@@ -103,11 +104,35 @@ pub(super) struct Collected {
     pub(super) split: Option<String>,
 }
 
-impl Collected {
+impl<'n> Collected<'n> {
+    pub(super) fn new(names: &'n Names) -> Self {
+        Self {
+            names,
+            types: TypeList::default(),
+            keys: Vec::new(),
+            meanings: Vec::new(),
+            functions: Vec::new(),
+            late_bitfields: Vec::new(),
+            late_enums: Vec::new(),
+            warnings: Vec::new(),
+            stand_ins: Vec::new(),
+            index_type: None,
+            member_pointers: Vec::new(),
+            member_tags: Vec::new(),
+            inner_typedefs: Vec::new(),
+            has_bases: false,
+            big_endian: false,
+            pointer_bytes: 0,
+            lower_bound: None,
+            rust: false,
+            split: None,
+        }
+    }
+
     /// Adds a type that the entry at `key` needs.
     pub(super) fn push(&mut self, key: Key, ty: Type) -> Result<TypeId, Error> {
         self.keys.push(key);
-        Ok(self.btf.push(ty)?)
+        Ok(self.types.push(ty)?)
     }
 
     /// Adds the type that the entry at `key` stands for.
@@ -139,7 +164,7 @@ impl Collected {
 
     /// Notes what a type is called in its source.
     fn tag(&mut self, key: Key, ty: TypeId, text: &str) -> Result<(), Error> {
-        let name = self.btf.intern(text)?;
+        let name = self.names.intern(text)?;
         self.push(
             key,
             Type::DeclTag {
@@ -162,130 +187,119 @@ impl Collected {
         let warning = self.warn(key, problem);
         self.stand_ins.push(StandIn { ty, warning });
     }
-
-    /// The interned name of an entry; bytes that are not UTF-8 are replaced.
-    pub(super) fn name(&mut self, name: Option<&[u8]>) -> Result<NameOffset, Error> {
-        Ok(self.btf.intern_again(name.unwrap_or_default())?)
-    }
 }
 
-/// What neighbouring units have in common.
-#[derive(Debug)]
-pub(super) struct Shared {
-    /// Tables of abbreviations, by their places.
-    tables: HashMap<Table, Abbreviations>,
-    names: KnownNames,
+/// Counts entries that are kept in memory, some at a time: all threads count together.
+struct Tally<'u, 'a> {
+    units: &'u Units<'a>,
+    pending: u64,
 }
 
-impl Shared {
-    /// For units of some bytes.
-    pub(super) fn of_bytes(bytes: usize) -> Self {
-        Self {
-            tables: HashMap::new(),
-            names: KnownNames::of_bytes(bytes),
+impl Tally<'_, '_> {
+    /// Most that are not counted yet.
+    const PENDING: u64 = 256;
+
+    /// Counts the entry at `key` and the `bytes` of names that are made for it.
+    fn add(&mut self, key: Key, bytes: usize) -> Result<(), Error> {
+        self.pending += 1 + bytes as u64 / BYTES_PER_ENTRY;
+        if self.pending < Self::PENDING {
+            return Ok(());
         }
+        self.flush(key)
     }
+
+    fn flush(&mut self, key: Key) -> Result<(), Error> {
+        self.units.count(key, std::mem::take(&mut self.pending))
+    }
+}
+
+/// What to take in of a unit.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    pub(super) functions: bool,
+    /// Types that are not called what their source calls them get a `DECL_TAG` of it.
+    pub(super) spellings: bool,
 }
 
 /// Reads the entries of a unit into `out`, which has no types yet. An error leaves it half full.
-///
-/// With `spellings`, types that are not called what their source calls them get a `DECL_TAG` of it.
 pub(super) fn collect<'a>(
     units: &Units<'a>,
     unit: &Unit<'a>,
-    shared: &mut Shared,
-    functions: bool,
-    spellings: bool,
-    out: &mut Collected,
+    shelf: &mut Shelf<'_>,
+    wanted: Wanted,
+    out: &mut Collected<'_>,
 ) -> Result<(), Error> {
     out.big_endian = units.sections.endian == RunTimeEndian::Big;
     out.pointer_bytes = units.pointer_bytes();
+    let mut entries = Entries::of(units, unit, shelf)?;
+    let mut attrs = Attrs::default();
     let mut frames: Vec<Frame> = Vec::new();
-    let at = |error| units.error(error, unit.start);
-    let abbreviations = match shared.tables.entry(unit.table()) {
-        Entry::Occupied(table) => table.into_mut(),
-        Entry::Vacant(table) => table.insert(units.abbreviations(unit)?),
-    };
-    let mut raw = unit.header.entries_raw(abbreviations, None).map_err(at)?;
-    let mut reader = Reader::new(units, unit);
-    reader.known = Some(&shared.names);
-    let mut root = true;
     let mut scopes = Scopes::default();
-    while !raw.is_empty() {
-        #[expect(clippy::cast_possible_truncation, reason = "units end below 2^31")]
-        let offset = raw.next_offset().0 as u32;
-        let key = unit.start + offset;
-        let at = |error| units.error(error, key);
-        let Some(abbrev) = raw.read_abbreviation().map_err(at)? else {
+    let mut tally = Tally { units, pending: 0 };
+    let mut root = true;
+    while !entries.is_empty() {
+        let Some(plan) = entries.begin()? else {
             if let Some(frame) = frames.pop() {
                 scopes.leave(frames.len());
                 types::close(out, frame)?;
             }
             continue;
         };
+        let key = entries.key();
         let frame = if root {
             root = false;
-            let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
-            open_unit(out, &mut reader, key, &attrs, units.sections.split_off);
-            if attrs.language == Some(dw::DW_LANG_Rust) {
-                out.rust = true;
+            entries.read_root(plan, &mut attrs)?;
+            open_unit(out, units, key, &attrs);
+            if out.rust {
                 return Ok(());
             }
-            scopes.flat = attrs.language.map_or_else(|| units.is_flat(), is_flat);
-            out.lower_bound = match attrs.language {
-                Some(language) => Some(lower_bound(language)),
-                None => units.lower_bound(),
-            };
+            scopes.flat = attrs.language().map_or_else(|| units.is_flat(), is_flat);
             Frame::Other
-        } else if matters(abbrev.tag(), frames.last(), functions) {
-            let mut attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
-            let tag = abbrev.tag();
-            if tag == dw::DW_TAG_subprogram {
-                attrs.name = symbol(&attrs);
+        } else if matters(plan.tag, frames.last(), wanted.functions) {
+            entries.read(plan, &mut attrs)?;
+            if plan.tag == dw::DW_TAG_subprogram
+                && let Some(symbol) = symbol(&attrs)
+            {
+                attrs.rename(out.names.intern_bytes(symbol));
             }
-            let annotated = attrs.annotation.is_some();
-            let spelling = scopes.spell(tag, key, &attrs);
+            let spelling = scopes.spell(plan.tag, key, &attrs);
             let spelled = spelling.as_ref().map_or(0, |it| it.original.len());
-            units.count(key, spelled)?;
-            if abbrev.has_children() && is_scope(tag) {
-                scopes.enter(frames.len(), tag, &attrs);
+            tally.add(key, spelled)?;
+            if plan.has_children && is_scope(plan.tag) {
+                scopes.enter(frames.len(), plan.tag, &attrs);
                 if scopes.path_bytes() > MAX_PATH_BYTES {
                     let (section, offset) = units.place(key);
                     return Err(Error::TooDeep { section, offset });
                 }
             }
-            let frame = match &spelling {
-                None => types::open(out, frames.last_mut(), key, tag, &attrs)?,
-                Some(spelling) => {
-                    let attrs = Attrs {
-                        name: Some(spelling.identifier.as_bytes()),
-                        ..attrs
-                    };
-                    let frame = types::open(out, frames.last_mut(), key, tag, &attrs)?;
-                    if let Some(ty) = out.defined(key) {
-                        if let Some(declaration) = attrs.origin.filter(|_| is_scope(tag)) {
-                            out.complete(declaration, key);
-                        }
-                        if spellings && is_scope(tag) {
-                            out.tag(key, ty, &format!("c++:{}", spelling.original))?;
-                        }
-                        if tag == dw::DW_TAG_typedef && scopes.in_type() {
-                            out.inner_typedefs.push(ty);
-                        }
+            if let Some(spelling) = &spelling {
+                attrs.rename(out.names.intern(&spelling.identifier)?);
+            }
+            let frame = types::open(out, frames.last_mut(), key, plan.tag, &attrs)?;
+            if let Some(spelling) = spelling
+                && let Some(ty) = out.defined(key)
+            {
+                if is_scope(plan.tag) {
+                    if let Some(declaration) = attrs.key(Slot::Origin) {
+                        out.complete(declaration, key);
                     }
-                    frame
+                    if wanted.spellings {
+                        out.tag(key, ty, &format!("c++:{}", spelling.original))?;
+                    }
                 }
-            };
-            if annotated {
-                let place = (&reader, unit, &*abbreviations);
-                annotations::referred(out, &frame, key, &attrs, place)?;
+                if plan.tag == dw::DW_TAG_typedef && scopes.in_type() {
+                    out.inner_typedefs.push(ty);
+                }
+            }
+            if attrs.has(Slot::Annotation) {
+                annotations::referred(out, &frame, key, &attrs, &mut entries)?;
             }
             frame
         } else {
-            raw.skip_attributes(abbrev.attributes()).map_err(at)?;
+            entries.pass(plan)?;
             Frame::Other
         };
-        if abbrev.has_children() {
+        if plan.has_children {
             if frames.len() == MAX_DEPTH {
                 let (section, offset) = units.place(key);
                 return Err(Error::TooDeep { section, offset });
@@ -299,28 +313,22 @@ pub(super) fn collect<'a>(
     while let Some(frame) = frames.pop() {
         types::close(out, frame)?;
     }
-    Ok(())
+    tally.flush(entries.key())
 }
 
-/// What a unit's root says about how to read the rest.
-fn open_unit(
-    out: &mut Collected,
-    reader: &mut Reader<'_, '_>,
-    key: Key,
-    attrs: &Attrs<'_>,
-    split_off: bool,
-) {
-    if let Some(base) = attrs.str_offsets_base {
-        reader.str_offsets_base = base;
-    }
+/// What a unit's root says.
+fn open_unit(out: &mut Collected<'_>, units: &Units<'_>, key: Key, attrs: &Attrs<'_>) {
+    out.rust = attrs.language() == Some(dw::DW_LANG_Rust);
+    out.lower_bound = match attrs.language() {
+        Some(language) => Some(lower_bound(language)),
+        None => units.lower_bound(),
+    };
     // The name of the split-off file is in that file too.
-    if let Some(path) = attrs.dwo_name
-        && !split_off
+    if let Some(path) = attrs.text(Slot::DwoName)
+        && !units.sections.split_off
     {
         out.warn(key, Problem::Split);
-        if out.split.is_none() {
-            out.split = Some(String::from_utf8_lossy(path).into_owned());
-        }
+        out.split = Some(String::from_utf8_lossy(path.bytes()).into_owned());
     }
 }
 

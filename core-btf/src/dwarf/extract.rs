@@ -4,17 +4,19 @@ use std::collections::HashSet;
 use std::thread::available_parallelism;
 
 use super::closure::{Marks, Through};
+use super::entries::Names;
 use super::error::{Error, Problem, Warning};
 use super::input::{Input, objects};
 use super::links::links;
-use super::object::{Part, Parts, extract_object};
+use super::object::{Part, Task, extract_object};
 use super::progress::Progress;
 use super::sound::damage;
 use super::threads;
 use crate::dedup::Merger;
 use crate::glob;
-use crate::model::{NameOffset, Type, TypeId};
+use crate::model::{Type, TypeId};
 use crate::read::Endian;
+use crate::strings::Strings;
 use crate::write::BtfBuf;
 
 /// What to extract, and how.
@@ -124,43 +126,52 @@ pub fn extract_watched(
     };
     let sizes = inputs.iter().map(|input| input.data.len() as u64);
     progress.add_all(sizes.sum());
-    let mut gathered = Gathered::new(options, !split.is_empty());
+    let names = Names::new();
+    let task = Task {
+        options,
+        split: &split,
+        names: &names,
+        progress,
+    };
+    let mut gathered = Gathered::new(task);
     if let [input @ Input { member: None, .. }] = inputs.as_slice() {
-        let found = extract_object(input, options, &split, threads, progress, |parts| {
-            gathered.add(parts, input)
-        });
+        let found = extract_object(input, task, threads, |part| gathered.add(part, input));
         gathered.end_object(found, input)?;
     } else {
         // Threads are for the members of an archive, or else for the units of the one object.
         let inner = if inputs.len() > 1 { 1 } else { threads };
-        let member = |input: &Input<'_>| {
+        let member = |(): &mut (), input: &Input<'_>| {
             let mut all = Vec::new();
-            let found = extract_object(input, options, &split, inner, progress, |parts| {
-                all.push(parts);
+            let found = extract_object(input, task, inner, |part| {
+                all.push(part);
                 Ok(())
             });
             (all, found)
         };
         let mut members = inputs.iter();
-        threads::in_order(&inputs, threads, member, |(all, found)| {
-            members.next().map_or(Ok(()), |input| {
-                if found.is_ok() {
-                    for parts in all {
-                        gathered.add(parts, input)?;
+        threads::in_order(
+            &inputs,
+            threads,
+            || (),
+            member,
+            |(all, found)| {
+                members.next().map_or(Ok(()), |input| {
+                    if found.is_ok() {
+                        for part in all {
+                            gathered.add(part, input)?;
+                        }
                     }
-                }
-                gathered.end_object(found, input)
-            })
-        })?;
+                    gathered.end_object(found, input)
+                })
+            },
+        )?;
     }
     gathered.finish()
 }
 
 /// What has been extracted so far.
 struct Gathered<'o> {
-    options: &'o Options,
-    /// Whether there are files of split-off units.
-    is_split: bool,
+    task: Task<'o>,
     /// Byte order and pointer size.
     machine: Option<(Endian, u8)>,
     merger: Merger,
@@ -174,47 +185,46 @@ struct Gathered<'o> {
 }
 
 impl<'o> Gathered<'o> {
-    fn new(options: &'o Options, is_split: bool) -> Self {
+    fn new(task: Task<'o>) -> Self {
         Self {
-            options,
-            is_split,
+            task,
             machine: None,
             merger: Merger::new(),
             warnings: Vec::new(),
-            missing: options.roots.iter().collect(),
+            missing: task.options.roots.iter().collect(),
             damaged: Vec::new(),
             without: None,
         }
     }
 
-    fn add(&mut self, parts: Parts, input: &Input<'_>) -> Result<(), Error> {
-        let mut names = parts.names;
-        let mut known = vec![NameOffset::ANONYMOUS; names.bytes().len()];
-        for mut part in parts.list {
-            let machine = (part.endian, part.pointer_bytes);
-            if *self.machine.get_or_insert(machine) != machine {
-                return Err(input.locate(Error::Object {
-                    what: "object".to_owned(),
-                    problem: "has another byte order or pointer size than those before it"
-                        .to_owned(),
-                }));
-            }
-            if !self.options.roots.is_empty() {
-                let types = std::mem::take(&mut part.types);
-                let btf = BtfBuf::from_types_and_names(types, names);
-                self.look_for_roots(&btf, &part)?;
-                (part.types, names) = btf.into_types_and_names();
-            }
-            let keep = |id| part.keep.contains(id);
-            self.merger.add(part.types, &names, &mut known, keep)?;
-            self.warnings.extend(part.warnings);
+    fn add(&mut self, part: Part, input: &Input<'_>) -> Result<(), Error> {
+        let mut part = part;
+        let machine = (part.endian, part.pointer_bytes);
+        if *self.machine.get_or_insert(machine) != machine {
+            return Err(input.locate(Error::Object {
+                what: "object".to_owned(),
+                problem: "has another byte order or pointer size than those before it".to_owned(),
+            }));
         }
+        if !self.task.options.roots.is_empty() {
+            self.task.names.with(|names| {
+                let types = std::mem::take(&mut part.types);
+                let all = std::mem::replace(names, Strings::new());
+                let btf = BtfBuf::from_types_and_names(types, all);
+                let looked = self.look_for_roots(&btf, &part);
+                (part.types, *names) = btf.into_types_and_names();
+                looked
+            })?;
+        }
+        let keep = |id| part.keep.contains(id);
+        self.merger.add(part.types, keep)?;
+        self.warnings.extend(part.warnings);
         Ok(())
     }
 
     fn look_for_roots(&mut self, btf: &BtfBuf, part: &Part) -> Result<(), Error> {
         self.missing.retain(|root| matching(btf, root).is_empty());
-        let mut roots = self.options.roots.iter();
+        let mut roots = self.task.options.roots.iter();
         roots
             .by_ref()
             .filter(|root| !glob::is_pattern(root))
@@ -250,18 +260,19 @@ impl<'o> Gathered<'o> {
             let name = (*name).clone();
             return Err(Error::NoSuchRoot { name });
         }
+        let names = self.task.names;
         let mut out = Extraction {
-            btf: self.merger.finish()?,
+            btf: names.all(|names| self.merger.finish(names))?,
             endian,
             pointer_bytes,
             warnings: self.warnings,
         };
         out.warnings.extend(self.damaged);
-        if self.is_split {
+        if !self.task.split.is_empty() {
             out.warnings.retain(|it| it.problem != Problem::Split);
         }
-        if !self.options.roots.is_empty() {
-            let roots = self.options.roots.iter();
+        if !self.task.options.roots.is_empty() {
+            let roots = self.task.options.roots.iter();
             let roots: Vec<_> = roots.flat_map(|root| matching(&out.btf, root)).collect();
             forget_spellings(&mut out.btf, &roots);
             out.btf = out.btf.closure(roots)?;
@@ -325,9 +336,9 @@ fn check_root(btf: &BtfBuf, part: &Part, root: &str) -> Result<(), Error> {
     if part.stand_ins.is_empty() {
         return Ok(());
     }
-    let mut marks = Marks::new(btf);
+    let mut marks = Marks::new(btf.types());
     for id in matching(btf, root) {
-        marks.add(btf, id, Through::Values);
+        marks.add(btf.types(), id, Through::Values);
     }
     for stand_in in &part.stand_ins {
         if marks.contains(stand_in.ty)

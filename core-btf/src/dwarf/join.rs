@@ -2,13 +2,14 @@
 
 use super::bases::settle_bases;
 use super::collect::{Collected, Function, LOCAL, LateBitfield, StandIn};
+use super::entries::Names;
 use super::error::{Error, Problem};
+use super::list::TypeList;
 use super::members::{bitfield_offset, method_pointer};
 use super::resolve::{Found, Meanings, find, stand_in};
 use super::scalars::settle_enum;
 use super::units::Key;
-use crate::model::{Kind, Type, TypeId};
-use crate::write::BtfBuf;
+use crate::model::{Type, TypeId};
 
 /// Longest chain of typedefs and arrays that a bitfield's type is looked for in.
 const MAX_CHAIN: usize = 32;
@@ -27,19 +28,22 @@ impl Run {
 
 /// Puts the types of several runs one after the other. References between runs (link-time
 /// optimisation, type units) are resolved here.
-pub(super) fn join(units: Vec<(Collected, Meanings)>) -> Result<Collected, Error> {
+pub(super) fn join<'n>(
+    units: Vec<(Collected<'n>, Meanings)>,
+    names: &'n Names,
+) -> Result<Collected<'n>, Error> {
     let (chunks, meanings): (Vec<_>, Vec<_>) = units.into_iter().unzip();
     let mut out = Collected {
         big_endian: chunks
             .first()
-            .is_some_and(|chunk: &Collected| chunk.big_endian),
-        ..Collected::default()
+            .is_some_and(|chunk: &Collected<'_>| chunk.big_endian),
+        ..Collected::new(names)
     };
     let mut runs = Vec::with_capacity(chunks.len());
     let mut base = 0usize;
     for (chunk, meanings) in chunks.iter().zip(meanings) {
         runs.push(Run { base, meanings });
-        base += chunk.btf.len();
+        base += chunk.types.len();
     }
     let mut lost: Vec<(Key, Key)> = Vec::new();
     let first_new = base;
@@ -59,8 +63,7 @@ pub(super) fn join(units: Vec<(Collected, Meanings)>) -> Result<Collected, Error
             };
         };
         let mut chunk = chunk;
-        let mut types = chunk.btf.take_types();
-        for (ty, key) in types.iter_mut().zip(&chunk.keys) {
+        for (ty, key) in chunk.types.all_mut().iter_mut().zip(&chunk.keys) {
             ty.for_each_ref_mut(|reference| resolve(*key, reference));
         }
         let late = chunk.late_enums.iter_mut();
@@ -69,7 +72,6 @@ pub(super) fn join(units: Vec<(Collected, Meanings)>) -> Result<Collected, Error
             resolve(key.unwrap_or_default(), reference);
             *ty = shift(*ty);
         }
-        chunk.btf.put_types(types);
         out.late_enums.append(&mut chunk.late_enums);
         out.member_pointers.append(&mut chunk.member_pointers);
         let typedefs = chunk.inner_typedefs.iter();
@@ -92,25 +94,27 @@ pub(super) fn join(units: Vec<(Collected, Meanings)>) -> Result<Collected, Error
                 ty: shift(it.ty),
                 ..*it
             }));
+        out.has_bases |= chunk.has_bases;
         out.rust |= chunk.rust;
         if out.split.is_none() {
             out.split = chunk.split;
         }
-        if out.btf.is_empty() {
-            out.btf = chunk.btf;
-        } else {
-            out.btf.append(chunk.btf)?;
-        }
+        out.types.append(chunk.types)?;
     }
     for (key, target) in lost {
         let ty = out.push(key, stand_in())?;
         out.stand_in(ty, key, Problem::Reference(u64::from(target)));
     }
-    settle_bitfields(&mut out);
-    settle_enums(&mut out);
-    settle_member_pointers(&mut out)?;
-    settle_bases(&mut out)?;
+    settle(&mut out)?;
     Ok(out)
+}
+
+/// What is left to be done when all references are resolved.
+pub(super) fn settle(out: &mut Collected<'_>) -> Result<(), Error> {
+    settle_bitfields(out);
+    settle_enums(out);
+    settle_member_pointers(out)?;
+    settle_bases(out)
 }
 
 /// What the entry at `key` of any run stands for.
@@ -130,10 +134,10 @@ fn find_in(runs: &[Run], key: Key) -> Option<TypeId> {
 }
 
 /// The type behind typedefs and qualifiers.
-fn concrete(btf: &BtfBuf, ty: TypeId) -> Option<&Type> {
+fn concrete(types: &TypeList, ty: TypeId) -> Option<&Type> {
     let mut ty = ty;
     for _ in 0..MAX_CHAIN {
-        match btf.get(ty)? {
+        match types.get(ty)? {
             Type::Typedef { ty: inner, .. }
             | Type::Const(inner)
             | Type::Volatile(inner)
@@ -146,16 +150,16 @@ fn concrete(btf: &BtfBuf, ty: TypeId) -> Option<&Type> {
 }
 
 /// Places the bitfields whose storage unit is the size of their type.
-fn settle_bitfields(out: &mut Collected) {
+fn settle_bitfields(out: &mut Collected<'_>) {
     let mut unsorted = Vec::new();
     for late in std::mem::take(&mut out.late_bitfields) {
-        let Some(Type::Composite { members, .. }) = out.btf.get(late.ty) else {
+        let Some(Type::Composite { members, .. }) = out.types.get(late.ty) else {
             continue;
         };
         let Some(member) = members.get(late.member) else {
             continue;
         };
-        let storage = match concrete(&out.btf, member.ty) {
+        let storage = match concrete(&out.types, member.ty) {
             Some(Type::Int { size_bytes, .. } | Type::Enum { size_bytes, .. }) => *size_bytes,
             _ => 0,
         };
@@ -167,7 +171,7 @@ fn settle_bitfields(out: &mut Collected) {
             out.big_endian,
         );
         let offset = offset.and_then(|offset| u32::try_from(offset).ok());
-        match (offset, out.btf.get_mut(late.ty)) {
+        match (offset, out.types.get_mut(late.ty)) {
             (Some(offset), Some(Type::Composite { members, .. })) => {
                 if let Some(member) = members.get_mut(late.member) {
                     member.offset_bits = offset;
@@ -186,25 +190,25 @@ fn settle_bitfields(out: &mut Collected) {
         }
     }
     for ty in unsorted {
-        if let Some(Type::Composite { members, .. }) = out.btf.get_mut(ty) {
+        if let Some(Type::Composite { members, .. }) = out.types.get_mut(ty) {
             members.sort_by_key(|member| member.offset_bits);
         }
     }
 }
 
 /// Gives pointers to member functions their form.
-fn settle_member_pointers(out: &mut Collected) -> Result<(), Error> {
+fn settle_member_pointers(out: &mut Collected<'_>) -> Result<(), Error> {
     for (ty, to) in std::mem::take(&mut out.member_pointers) {
-        if !matches!(concrete(&out.btf, to), Some(Type::FuncProto { .. })) {
+        if !matches!(concrete(&out.types, to), Some(Type::FuncProto { .. })) {
             continue;
         }
         let key = out.keys.get(ty.index() - 1).copied().unwrap_or_default();
-        let Some(number) = out.btf.get(ty).cloned() else {
+        let Some(number) = out.types.get(ty).cloned() else {
             continue;
         };
         let number = out.push(key, number)?;
-        let pair = method_pointer(&mut out.btf, number)?;
-        if let Some(place) = out.btf.get_mut(ty) {
+        let pair = method_pointer(&out.types, out.names, number)?;
+        if let Some(place) = out.types.get_mut(ty) {
             *place = pair;
         }
     }
@@ -212,23 +216,19 @@ fn settle_member_pointers(out: &mut Collected) -> Result<(), Error> {
 }
 
 /// Gives every enum its sign and its kind.
-fn settle_enums(out: &mut Collected) {
+fn settle_enums(out: &mut Collected<'_>) {
     for (ty, underlying) in std::mem::take(&mut out.late_enums) {
         let negative = matches!(
-            concrete(&out.btf, underlying),
+            concrete(&out.types, underlying),
             Some(Type::Int { encoding, .. }) if encoding.is_signed()
         );
-        if let Some(Type::Enum { signed, .. }) = out.btf.get_mut(ty) {
+        if let Some(Type::Enum { signed, .. }) = out.types.get_mut(ty) {
             *signed |= negative;
         }
     }
-    let mut types = out.btf.take_types();
-    for ty in &mut types {
-        if matches!(ty.kind(), Kind::Enum | Kind::Enum64) {
-            settle_enum(ty);
-        }
+    for ty in out.types.all_mut() {
+        settle_enum(ty);
     }
-    out.btf.put_types(types);
 }
 
 /// For each FUNC whether its function has code: the entry itself, or one that refers to it as its

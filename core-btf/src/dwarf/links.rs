@@ -3,6 +3,7 @@
 
 use object::Object as _;
 
+use super::entries::Slot;
 use super::error::Error;
 use super::root::unit_root;
 use super::sections::{MAX_BYTES, Sections, check_names};
@@ -73,11 +74,11 @@ pub fn links(data: &[u8]) -> Result<Links, Error> {
         let Some(root) = unit_root(&units, unit)? else {
             continue;
         };
-        if let Some(path) = root.dwo_name {
+        if let Some(path) = root.text(Slot::DwoName) {
             out.split.push(Split {
-                directory: text(root.comp_dir.unwrap_or_default()),
-                path: text(path),
-                id: unit.dwo_id().or(root.dwo_id).unwrap_or_default(),
+                directory: text(root.text(Slot::CompDir).unwrap_or_default().bytes()),
+                path: text(path.bytes()),
+                id: unit.dwo_id().or(root.get(Slot::DwoId)).unwrap_or_default(),
             });
         }
     }

@@ -3,13 +3,14 @@
 use gimli::{DwTag, constants as dw};
 
 use super::annotations::{self, Owner};
-use super::attrs::Attrs;
 use super::collect::{Collected, LateBitfield, Meaning};
+use super::entries::{Attrs, Names, Slot};
 use super::error::{Error, Problem};
+use super::list::TypeList;
 use super::types::{Frame, pending};
 use super::units::Key;
 use crate::model::{CompositeKind, IntEncoding, Member, NameOffset, Type, TypeId};
-use crate::write::{BtfBuf, MAX_BITFIELD_OFFSET, MAX_VLEN};
+use crate::write::{MAX_BITFIELD_OFFSET, MAX_VLEN};
 
 /// A struct or union whose members are being read.
 #[derive(Debug)]
@@ -30,12 +31,12 @@ pub(super) struct CompositeFrame {
 /// A pointer to a member: a number, or for a function, a pointer and a number (as the Itanium ABI,
 /// which all but one of the compilers follow, has it). Which of them is known at the end.
 pub(super) fn member_pointer(
-    out: &mut Collected,
+    out: &mut Collected<'_>,
     key: Key,
     attrs: &Attrs<'_>,
 ) -> Result<Frame, Error> {
     let bits = out.pointer_bytes.saturating_mul(8);
-    let name = out.name(Some(b"long int"))?;
+    let name = out.names.intern("long int")?;
     let ty = out.define(
         key,
         Type::Int {
@@ -46,19 +47,24 @@ pub(super) fn member_pointer(
             bits,
         },
     )?;
-    out.member_pointers.push((ty, pending(attrs.ty)));
+    out.member_pointers
+        .push((ty, pending(attrs.key(Slot::Type))));
     Ok(Frame::Other)
 }
 
 /// What a pointer to a member function is, if `number` is the type of a pointer to other members.
-pub(super) fn method_pointer(btf: &mut BtfBuf, number: TypeId) -> Result<Type, Error> {
-    let Some(Type::Int { size_bytes, .. }) = btf.get(number) else {
+pub(super) fn method_pointer(
+    types: &TypeList,
+    names: &Names,
+    number: TypeId,
+) -> Result<Type, Error> {
+    let Some(Type::Int { size_bytes, .. }) = types.get(number) else {
         return Ok(Type::Ptr(TypeId::VOID));
     };
     let size_bytes = *size_bytes;
-    let mut member = |name, ty, offset_bits| {
+    let member = |name, ty, offset_bits| {
         Ok::<_, Error>(Member {
-            name: btf.intern(name)?,
+            name: names.intern(name)?,
             ty,
             offset_bits,
             bitfield_bits: 0,
@@ -79,22 +85,22 @@ pub(super) fn method_pointer(btf: &mut BtfBuf, number: TypeId) -> Result<Type, E
 /// Begins a struct or union. One that is only declared is a FWD, or the definition that its type
 /// unit has.
 pub(super) fn composite(
-    out: &mut Collected,
+    out: &mut Collected<'_>,
     kind: CompositeKind,
     key: Key,
     attrs: &Attrs<'_>,
 ) -> Result<Frame, Error> {
-    if let Some(definition) = attrs.signature {
+    if let Some(definition) = attrs.key(Slot::Signature) {
         out.meanings.push((key, Meaning::SameAs(definition)));
         return Ok(Frame::Other);
     }
-    let name = out.name(attrs.name)?;
-    if attrs.declaration && !name.is_anonymous() {
+    let name = attrs.name_offset();
+    if attrs.has(Slot::Declaration) && !name.is_anonymous() {
         out.define(key, Type::Fwd { name, kind })?;
         return Ok(Frame::Other);
     }
     let mut spoiled = attrs.odd.map(|odd| (key, Problem::Attribute(odd)));
-    let size_bytes = u32::try_from(attrs.byte_size.unwrap_or(0)).unwrap_or_else(|_| {
+    let size_bytes = u32::try_from(attrs.get(Slot::ByteSize).unwrap_or(0)).unwrap_or_else(|_| {
         spoiled = Some((key, Problem::Limit("size of a struct or union")));
         0
     });
@@ -123,49 +129,56 @@ impl CompositeFrame {
     /// its layout. Says what notes on it are on.
     pub(super) fn add(
         &mut self,
-        out: &mut Collected,
+        out: &mut Collected<'_>,
         key: Key,
         tag: DwTag,
         attrs: &Attrs<'_>,
-    ) -> Result<Option<Owner>, Error> {
+    ) -> Option<Owner> {
         self.bases |= tag == dw::DW_TAG_inheritance;
+        out.has_bases |= self.bases;
         let problem = match tag {
             // A static member of a C++ class is a declaration.
-            dw::DW_TAG_member if attrs.declaration || attrs.external => return Ok(None),
+            dw::DW_TAG_member if attrs.has(Slot::Declaration) || attrs.has(Slot::External) => {
+                return None;
+            }
             // Where it is depends on the type of the whole object.
-            dw::DW_TAG_inheritance if attrs.is_virtual => {
+            dw::DW_TAG_inheritance if attrs.has(Slot::Virtuality) => {
                 out.warn(key, Problem::VirtualBase);
-                return Ok(None);
+                return None;
             }
             dw::DW_TAG_member | dw::DW_TAG_inheritance => match attrs.odd {
                 None => match self.place(out, attrs) {
                     Ok((offset_bits, bitfield_bits)) => {
                         self.members.push(Member {
-                            name: out.name(attrs.name)?,
-                            ty: pending(attrs.ty),
+                            name: attrs.name_offset(),
+                            ty: pending(attrs.key(Slot::Type)),
                             offset_bits,
                             bitfield_bits,
                         });
-                        return Ok(Some(Owner::Part(self.ty, self.members.len() - 1)));
+                        return Some(Owner::Part(self.ty, self.members.len() - 1));
                     }
                     Err(problem) => problem,
                 },
                 Some(odd) => Problem::Attribute(odd),
             },
             dw::DW_TAG_variant_part => Problem::Tag(tag),
-            _ => return Ok(None),
+            _ => return None,
         };
         self.spoiled.get_or_insert((key, problem));
-        Ok(None)
+        None
     }
 
     /// Offset in bits, and width in bits if it is a bitfield, of a member.
-    fn place(&mut self, out: &mut Collected, attrs: &Attrs<'_>) -> Result<(u32, u8), Problem> {
+    fn place(&mut self, out: &mut Collected<'_>, attrs: &Attrs<'_>) -> Result<(u32, u8), Problem> {
         const LIMIT: Problem = Problem::Limit("offset of a member");
-        let start = attrs.location.unwrap_or(0).checked_mul(8).ok_or(LIMIT)?;
-        let Some(bits) = attrs.bit_size else {
+        let start = attrs
+            .get(Slot::Location)
+            .unwrap_or(0)
+            .checked_mul(8)
+            .ok_or(LIMIT)?;
+        let Some(bits) = attrs.get(Slot::BitSize) else {
             // A member may be placed in bits without being a bitfield (Ada).
-            let offset = start.saturating_add(attrs.data_bit_offset.unwrap_or(0));
+            let offset = start.saturating_add(attrs.get(Slot::DataBitOffset).unwrap_or(0));
             return u32::try_from(offset)
                 .map(|offset| (offset, 0))
                 .map_err(|_| LIMIT);
@@ -174,11 +187,12 @@ impl CompositeFrame {
             .ok()
             .filter(|width| (1..=128).contains(width))
             .ok_or(Problem::Attribute(dw::DW_AT_bit_size))?;
-        let offset = match (attrs.data_bit_offset, attrs.bit_offset) {
+        let bit_offset = attrs.get(Slot::BitOffset).map(u64::cast_signed);
+        let offset = match (attrs.get(Slot::DataBitOffset), bit_offset) {
             (Some(offset), _) => start.saturating_add(offset),
             (None, None) => start,
             (None, Some(from_top)) => {
-                if attrs.byte_size.is_none() {
+                if attrs.get(Slot::ByteSize).is_none() {
                     self.late = true;
                     out.late_bitfields.push(LateBitfield {
                         ty: self.ty,
@@ -187,7 +201,7 @@ impl CompositeFrame {
                     });
                     start
                 } else {
-                    let storage = attrs.byte_size.unwrap_or(0);
+                    let storage = attrs.get(Slot::ByteSize).unwrap_or(0);
                     bitfield_offset(start, storage, from_top, bits, out.big_endian)
                         .ok_or(Problem::Attribute(dw::DW_AT_bit_offset))?
                 }
@@ -199,7 +213,7 @@ impl CompositeFrame {
     }
 
     /// Stores the members, by ascending offset.
-    pub(super) fn close(mut self, out: &mut Collected) {
+    pub(super) fn close(mut self, out: &mut Collected<'_>) {
         let sorted = self.members.is_sorted_by_key(|member| member.offset_bits);
         let tagged = out.member_tags.len() > self.first_tag;
         if tagged {
@@ -219,14 +233,14 @@ impl CompositeFrame {
         }
         if let Some((key, problem)) = self.spoiled {
             out.stand_in(self.ty, key, problem);
-        } else if let Some(Type::Composite { members, .. }) = out.btf.get_mut(self.ty) {
+        } else if let Some(Type::Composite { members, .. }) = out.types.get_mut(self.ty) {
             *members = self.members;
         }
     }
 
     /// Gives notes on members the numbers that those have when they are sorted. Numbers that are not
     /// known yet, or of no use, leave no note.
-    fn settle_tags(&self, out: &mut Collected) {
+    fn settle_tags(&self, out: &mut Collected<'_>) {
         let unknown = self.late || self.bases || self.spoiled.is_some();
         let mut order: Vec<usize> = (0..self.members.len()).collect();
         order.sort_by_key(|at| self.members.get(*at).map(|member| member.offset_bits));

@@ -5,11 +5,12 @@ use std::collections::HashSet;
 use gimli::{RunTimeEndian, UnitType};
 
 use super::closure::{Marks, Through, recursive};
-use super::collect::{Collected, Shared, StandIn, collect};
+use super::collect::{Collected, StandIn, Wanted, collect};
+use super::entries::{Names, Shelf, Slot};
 use super::error::{Error, Problem, Warning};
 use super::extract::Options;
 use super::input::Input;
-use super::join::{functions_with_code, join};
+use super::join::{functions_with_code, join, settle};
 use super::linked::are_linked;
 use super::progress::Progress;
 use super::resolve::{Meanings, resolve_unit};
@@ -21,16 +22,8 @@ use super::threads;
 use super::units::{Key, Unit, Units};
 use crate::model::{Kind, Type};
 use crate::read::Endian;
-use crate::strings::Strings;
-use crate::write::BtfBuf;
 
-/// Parts, and the names of their types.
-pub(super) struct Parts {
-    pub(super) names: Strings,
-    pub(super) list: Vec<Part>,
-}
-
-/// Types that refer to each other only.
+/// Types that refer to each other only; their names are those of all parts.
 pub(super) struct Part {
     pub(super) types: Vec<Type>,
     pub(super) keep: Marks,
@@ -40,18 +33,30 @@ pub(super) struct Part {
     pub(super) pointer_bytes: u8,
 }
 
+/// How all objects of a file are read.
+#[derive(Clone, Copy)]
+pub(super) struct Task<'t> {
+    pub(super) options: &'t Options,
+    /// The identities of all split-off units that there may be.
+    pub(super) split: &'t HashSet<u64>,
+    pub(super) names: &'t Names,
+    pub(super) progress: &'t Progress,
+}
+
 /// Gives the types of one object to `add`, part by part: those of each unit, or if units refer to each
 /// other, all at once; then those of Rust.
-///
-/// `split` has the identities of all split-off units that there may be.
 pub(super) fn extract_object(
     input: &Input<'_>,
-    options: &Options,
-    split: &HashSet<u64>,
+    task: Task<'_>,
     threads: usize,
-    progress: &Progress,
-    mut add: impl FnMut(Parts) -> Result<(), Error> + Send,
+    mut add: impl FnMut(Part) -> Result<(), Error> + Send,
 ) -> Result<(), Error> {
+    let Task {
+        options,
+        split,
+        names,
+        progress,
+    } = task;
     let mut sections = Sections::load(input.data, options.max_bytes)?;
     if let Some(data) = input.alternate {
         sections.alternate = Some(Box::new(Sections::load(data, options.max_bytes)?));
@@ -63,8 +68,11 @@ pub(super) fn extract_object(
     let object = Object {
         member: input.member_name(),
         units: &units,
-        functions: options.functions,
-        spellings: !options.roots.is_empty(),
+        names,
+        wanted: Wanted {
+            functions: options.functions,
+            spellings: !options.roots.is_empty(),
+        },
         progress,
         bytes: input.data.len() as u64,
         units_bytes: units.list().iter().map(unit_bytes).sum(),
@@ -76,26 +84,24 @@ pub(super) fn extract_object(
         threads::in_order(
             &chunks,
             threads,
-            |chunk| object.linked(chunk),
+            || object.shelf(),
+            |shelf, chunk| object.linked(chunk, shelf),
             |found| {
                 all.extend(found?);
                 Ok::<_, Error>(())
             },
         )?;
-        let (part, names) = object.part(all, &mut seen)?;
-        add(Parts {
-            names,
-            list: vec![part],
-        })?;
+        add(object.part(join(all, names)?, &mut seen)?)?;
     } else {
         threads::in_order(
             &chunks,
             threads,
-            |chunk| object.parts(chunk),
+            || object.shelf(),
+            |shelf, chunk| object.parts(chunk, shelf),
             |found| {
                 let (parts, other) = found?;
                 seen.join(other);
-                add(parts)
+                parts.into_iter().try_for_each(&mut add)
             },
         )?;
     }
@@ -113,7 +119,7 @@ pub(super) fn extract_object(
         return Err(Error::Split { path });
     }
     if seen.rust {
-        add(object.rust_parts(&seen)?)?;
+        add(object.rust_part(&seen)?)?;
     }
     if !units.damaged.is_empty() {
         add(object.headers_part())?;
@@ -148,9 +154,8 @@ struct Object<'u, 'a> {
     /// Name of the archive member.
     member: Option<String>,
     units: &'u Units<'a>,
-    functions: bool,
-    /// Whether types that are not called what their source calls them get a `DECL_TAG` of it.
-    spellings: bool,
+    names: &'u Names,
+    wanted: Wanted,
     progress: &'u Progress,
     /// Bytes of the object.
     bytes: u64,
@@ -162,35 +167,31 @@ fn unit_bytes(unit: &Unit<'_>) -> u64 {
     unit.header.length_including_self() as u64
 }
 
-fn shared_by(chunk: &[Unit<'_>]) -> Shared {
-    let bytes = chunk.iter();
-    Shared::of_bytes(bytes.map(|unit| unit.header.length_including_self()).sum())
-}
-
 impl<'a> Object<'_, 'a> {
-    /// The entries of a unit, whose names are added to `names`.
+    /// What a thread has for the units of this object.
+    fn shelf(&self) -> Shelf<'_> {
+        Shelf::new(
+            self.names,
+            usize::try_from(self.units_bytes).unwrap_or(usize::MAX),
+        )
+    }
+
+    /// The entries of a unit, which may be `alone`.
     fn read(
         &self,
         unit: &Unit<'a>,
-        shared: &mut Shared,
-        names: Strings,
-    ) -> Result<(Collected, Meanings), Error> {
-        let mut found = Collected {
-            btf: BtfBuf::from_types_and_names(Vec::new(), names),
-            ..Collected::default()
-        };
-        let (functions, spellings) = (self.functions, self.spellings);
-        let read = collect(self.units, unit, shared, functions, spellings, &mut found);
+        shelf: &mut Shelf<'_>,
+        alone: bool,
+    ) -> Result<(Collected<'_>, Meanings), Error> {
+        let mut found = Collected::new(self.names);
+        let read = collect(self.units, unit, shelf, self.wanted, &mut found);
         if let Err(error) = read {
             // Half of the unit has been taken in by now: what there is of it is forgotten.
-            let (_, names) = found.btf.into_types_and_names();
-            found = Collected {
-                btf: BtfBuf::from_types_and_names(Vec::new(), names),
-                warnings: vec![(unit.start, damage(&error).ok_or(error)?)],
-                ..Collected::default()
-            };
+            found = Collected::new(self.names);
+            let problem = damage(&error).ok_or(error)?;
+            found.warnings.push((unit.start, problem));
         }
-        let meanings = resolve_unit(&mut found, unit.keys())?;
+        let meanings = resolve_unit(&mut found, unit.keys(), alone)?;
         let share = self.bytes.saturating_mul(unit_bytes(unit));
         let share = share.checked_div(self.units_bytes);
         self.progress.add_done(share.unwrap_or_default());
@@ -198,28 +199,25 @@ impl<'a> Object<'_, 'a> {
     }
 
     /// The entries of some units, to be taken together with those of others.
-    fn linked(&self, chunk: &[Unit<'a>]) -> Result<Vec<(Collected, Meanings)>, Error> {
-        let mut shared = shared_by(chunk);
+    fn linked(
+        &self,
+        chunk: &[Unit<'a>],
+        shelf: &mut Shelf<'_>,
+    ) -> Result<Vec<(Collected<'_>, Meanings)>, Error> {
         let units = chunk.iter();
-        let units = units.map(|unit| self.read(unit, &mut shared, Strings::new()));
-        units.collect()
+        units.map(|unit| self.read(unit, shelf, false)).collect()
     }
 
     /// The types of some units, each by itself.
-    fn parts(&self, chunk: &[Unit<'a>]) -> Result<(Parts, Seen), Error> {
+    fn parts(&self, chunk: &[Unit<'a>], shelf: &mut Shelf<'_>) -> Result<(Vec<Part>, Seen), Error> {
         let mut seen = Seen::default();
-        let mut shared = shared_by(chunk);
-        let mut parts = Parts {
-            names: Strings::new(),
-            list: Vec::with_capacity(chunk.len()),
-        };
-        for unit in chunk {
-            let found = self.read(unit, &mut shared, parts.names)?;
-            let (part, names) = self.part(vec![found], &mut seen)?;
-            parts.names = names;
-            parts.list.push(part);
-        }
-        Ok((parts, seen))
+        let parts = chunk.iter().map(|unit| {
+            let (mut found, _) = self.read(unit, shelf, true)?;
+            settle(&mut found)?;
+            self.part(found, &mut seen)
+        });
+        let parts: Result<_, Error> = parts.collect();
+        Ok((parts?, seen))
     }
 
     fn warning(&self, key: Key, problem: Problem) -> Warning {
@@ -239,14 +237,9 @@ impl<'a> Object<'_, 'a> {
         }
     }
 
-    /// The types of units that refer to each other only.
-    fn part(
-        &self,
-        units: Vec<(Collected, Meanings)>,
-        seen: &mut Seen,
-    ) -> Result<(Part, Strings), Error> {
-        let all = join(units)?;
-        if let Some(ty) = recursive(&all.btf) {
+    /// Types that refer to each other only.
+    fn part(&self, all: Collected<'_>, seen: &mut Seen) -> Result<Part, Error> {
+        if let Some(ty) = recursive(all.types.all()) {
             let key = all.keys.get(ty.index() - 1).copied().unwrap_or_default();
             let (section, offset) = self.units.place(key);
             return Err(Error::Recursive { section, offset });
@@ -255,7 +248,7 @@ impl<'a> Object<'_, 'a> {
         let warnings = warnings.map(|(key, problem)| self.warning(*key, *problem));
         let warnings = warnings.collect();
         let keep = named(&all);
-        let (types, names) = all.btf.into_types_and_names();
+        let types = all.types.into_all();
         let part = Part {
             keep,
             warnings,
@@ -271,12 +264,12 @@ impl<'a> Object<'_, 'a> {
             split: all.split,
             damaged: all.warnings.into_iter().filter(is_damage).collect(),
         });
-        Ok((part, names))
+        Ok(part)
     }
 
     /// The types of all units in Rust.
-    fn rust_parts(&self, seen: &Seen) -> Result<Parts, Error> {
-        let found = describe_all(self.units, self.spellings)?;
+    fn rust_part(&self, seen: &Seen) -> Result<Part, Error> {
+        let found = describe_all(self.units, self.wanted.spellings)?;
         let unknown = found.unknown.iter();
         let unknown = unknown.map(|(_, key)| self.warning(*key, Problem::RustLayout));
         // A unit whose root is damaged was met before.
@@ -284,9 +277,10 @@ impl<'a> Object<'_, 'a> {
         let damaged = found.damaged.into_iter().filter(new);
         let warnings = unknown.chain(damaged.map(|(key, problem)| self.warning(key, problem)));
         let stand_ins = found.unknown.iter().enumerate();
-        let keep = Marks::all(&found.btf);
-        let (types, names) = found.btf.into_types_and_names();
-        let part = Part {
+        let keep = Marks::all(found.btf.types());
+        let (mut types, names) = found.btf.into_types_and_names();
+        self.names.adopt(&mut types, &names)?;
+        Ok(Part {
             keep,
             warnings: warnings.collect(),
             stand_ins: stand_ins
@@ -295,18 +289,14 @@ impl<'a> Object<'_, 'a> {
             types,
             endian: self.endian(),
             pointer_bytes: self.units.pointer_bytes(),
-        };
-        Ok(Parts {
-            names,
-            list: vec![part],
         })
     }
 
     /// No types, but warnings of the units whose headers are damaged.
-    fn headers_part(&self) -> Parts {
+    fn headers_part(&self) -> Part {
         let damaged = self.units.damaged.iter();
-        let part = Part {
-            keep: Marks::new(&BtfBuf::new()),
+        Part {
+            keep: Marks::new(&[]),
             warnings: damaged
                 .map(|(key, problem)| self.warning(*key, *problem))
                 .collect(),
@@ -314,10 +304,6 @@ impl<'a> Object<'_, 'a> {
             types: Vec::new(),
             endian: self.endian(),
             pointer_bytes: self.units.pointer_bytes(),
-        };
-        Parts {
-            names: Strings::new(),
-            list: vec![part],
         }
     }
 }
@@ -330,7 +316,7 @@ fn check_identity(units: &Units<'_>, split: &HashSet<u64>) -> Result<(), Error> 
             _ => unit.dwo_id(),
         };
         let id = match id {
-            None => unit_root(units, unit)?.and_then(|root| root.dwo_id),
+            None => unit_root(units, unit)?.and_then(|root| root.get(Slot::DwoId)),
             id => id,
         };
         if !id.is_some_and(|id| split.contains(&id)) {
@@ -344,28 +330,28 @@ fn check_identity(units: &Units<'_>, split: &HashSet<u64>) -> Result<(), Error> 
 }
 
 /// The types with a name, but for typedefs inside of classes, and the functions with code, and what they refer to.
-fn named(all: &Collected) -> Marks {
-    let mut marks = Marks::new(&all.btf);
+fn named(all: &Collected<'_>) -> Marks {
+    let mut marks = Marks::new(all.types.all());
     let mut inner_typedefs = all.inner_typedefs.iter().copied().peekable();
-    for (id, ty) in all.btf.iter() {
+    for (id, ty) in all.types.iter() {
         if inner_typedefs.next_if_eq(&id).is_some() {
             continue;
         }
         let of_others = matches!(ty.kind(), Kind::Func | Kind::DeclTag | Kind::TypeTag);
         if !ty.name().is_anonymous() && !of_others {
-            marks.add(&all.btf, id, Through::References);
+            marks.add(all.types.all(), id, Through::References);
         }
     }
     for (ty, code) in functions_with_code(&all.functions) {
         if code {
-            marks.add(&all.btf, ty, Through::References);
+            marks.add(all.types.all(), ty, Through::References);
         }
     }
-    for (id, tag) in all.btf.iter() {
+    for (id, tag) in all.types.iter() {
         if let Type::DeclTag { ty, .. } = tag
             && marks.contains(*ty)
         {
-            marks.add(&all.btf, id, Through::References);
+            marks.add(all.types.all(), id, Through::References);
         }
     }
     marks

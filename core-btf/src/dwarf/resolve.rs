@@ -3,8 +3,8 @@
 
 use std::ops::Range;
 
-use super::attrs::NOWHERE;
 use super::collect::{Collected, LOCAL, Meaning, local};
+use super::entries::NOWHERE;
 use super::error::{Error, Problem};
 use super::units::Key;
 use crate::model::{CompositeKind, NameOffset, Type, TypeId};
@@ -79,37 +79,43 @@ pub(super) fn find(meanings: &Meanings, key: Key) -> Found {
 }
 
 /// Resolves the references that stay within the unit's `keys`, and says what they lead to.
-pub(super) fn resolve_unit(chunk: &mut Collected, keys: Range<Key>) -> Result<Meanings, Error> {
-    let mut types = chunk.btf.take_types();
+///
+/// Those of a unit that is `alone` become type ids, and one that leads out of it leads nowhere.
+pub(super) fn resolve_unit(
+    chunk: &mut Collected<'_>,
+    keys: Range<Key>,
+    alone: bool,
+) -> Result<Meanings, Error> {
     let mut lost: Vec<(usize, Key)> = Vec::new();
-    let first_new = types.len();
+    let first_new = chunk.types.len();
     let meanings = Meanings::new(std::mem::take(&mut chunk.meanings), keys);
+    let known = |ty: TypeId| if alone { ty } else { local(ty) };
     let mut resolve = |owner: usize, reference: &mut TypeId| {
-        if reference.is_void() || reference.0 & LOCAL != 0 {
+        if reference.is_void() {
+            return;
+        }
+        if reference.0 & LOCAL != 0 {
+            *reference = known(TypeId(reference.0 & !LOCAL));
             return;
         }
         *reference = match find(&meanings, reference.0) {
             Found::Type(ty) if ty.is_void() => ty,
-            Found::Type(ty) => local(ty),
-            Found::Elsewhere(key) => TypeId(key),
-            Found::Nothing => {
+            Found::Type(ty) => known(ty),
+            Found::Elsewhere(key) if !alone => TypeId(key),
+            Found::Elsewhere(_) | Found::Nothing => {
                 lost.push((owner, reference.0));
                 // Where the stand-in will be.
-                local(TypeId::from_index(first_new + lost.len()))
+                known(TypeId::from_index(first_new + lost.len()))
             }
         };
     };
-    for (at, ty) in types.iter_mut().enumerate() {
+    for (at, ty) in chunk.types.all_mut().iter_mut().enumerate() {
         ty.for_each_ref_mut(|reference| resolve(at, reference));
     }
-    for (ty, reference) in chunk
-        .late_enums
-        .iter_mut()
-        .chain(&mut chunk.member_pointers)
-    {
+    let late = chunk.late_enums.iter_mut();
+    for (ty, reference) in late.chain(&mut chunk.member_pointers) {
         resolve(ty.index() - 1, reference);
     }
-    chunk.btf.put_types(types);
     for (owner, target) in lost {
         let key = chunk.keys.get(owner).copied().unwrap_or_default();
         let ty = chunk.push(key, stand_in())?;

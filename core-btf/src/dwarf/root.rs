@@ -1,6 +1,6 @@
 //! The root entry of a unit, alone.
 
-use super::attrs::{Attrs, Reader};
+use super::entries::{Attrs, Entries, Names, Shelf};
 use super::error::Error;
 use super::units::{Unit, Units};
 
@@ -9,22 +9,16 @@ pub(super) fn unit_root<'a>(
     units: &Units<'a>,
     unit: &Unit<'a>,
 ) -> Result<Option<Attrs<'a>>, Error> {
-    let at = |error| units.error(error, unit.start);
-    let abbreviations = units.abbreviations(unit)?;
-    let mut raw = unit.header.entries_raw(&abbreviations, None).map_err(at)?;
-    let Some(abbrev) = raw.read_abbreviation().map_err(at)? else {
+    let names = Names::new();
+    let mut shelf = Shelf::new(&names, 0);
+    let mut entries = Entries::of(units, unit, &mut shelf)?;
+    if entries.is_empty() {
+        return Ok(None);
+    }
+    let Some(plan) = entries.begin()? else {
         return Ok(None);
     };
-    let mut reader = Reader::new(units, unit);
-    // Names may need an attribute that comes behind them.
-    let mut again = raw.clone();
-    let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
-    let Some(base) = attrs.str_offsets_base else {
-        return Ok(Some(attrs));
-    };
-    reader.str_offsets_base = base;
-    reader
-        .read(&mut again, abbrev.attributes())
-        .map(Some)
-        .map_err(at)
+    let mut attrs = Attrs::default();
+    entries.read_root(plan, &mut attrs)?;
+    Ok(Some(attrs))
 }

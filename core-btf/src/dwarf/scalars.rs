@@ -2,8 +2,8 @@
 
 use gimli::constants as dw;
 
-use super::attrs::Attrs;
 use super::collect::{Collected, Meaning, local};
+use super::entries::{Attrs, Slot};
 use super::error::{Error, Problem};
 use super::types::{self, Frame, pending};
 use super::units::Key;
@@ -11,36 +11,33 @@ use crate::model::{CompositeKind, Enumerator, IntEncoding, Member, NameOffset, T
 use crate::write::MAX_VLEN;
 
 /// A base type: INT, FLOAT, or for complex numbers a struct.
-pub(super) fn base(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<Frame, Error> {
+pub(super) fn base(out: &mut Collected<'_>, key: Key, attrs: &Attrs<'_>) -> Result<Frame, Error> {
     let size = attrs
-        .byte_size
-        .or(attrs.bit_size.map(|bits| bits.div_ceil(8)))
+        .get(Slot::ByteSize)
+        .or(attrs.get(Slot::BitSize).map(|bits| bits.div_ceil(8)))
         .map_or(0, |size| u32::try_from(size).unwrap_or(u32::MAX));
     // DWARF 5 operators convert between types that only exist for them, and array indices have a
     // type of their own in clang's DWARF. Nothing else refers to these.
-    let name = attrs.name.unwrap_or_default();
+    let (name, stored) = (attrs.name_bytes(), attrs.name_offset());
     if name.starts_with(b"DW_ATE_") || name == b"__ARRAY_SIZE_TYPE__" {
         out.meanings.push((key, Meaning::Type(TypeId::VOID)));
         return Ok(Frame::Other);
     }
-    let encoding = attrs.encoding.unwrap_or(dw::DW_ATE_lo_user);
+    let encoding = attrs.encoding().unwrap_or(dw::DW_ATE_lo_user);
     let problem = Problem::BaseType {
         encoding,
         size_bytes: u64::from(size),
     };
     let ty = match encoding {
-        dw::DW_ATE_boolean => int(out, attrs, size, IntEncoding::BOOL)?,
-        dw::DW_ATE_signed | dw::DW_ATE_signed_char => int(out, attrs, size, IntEncoding::SIGNED)?,
+        dw::DW_ATE_boolean => int(stored, attrs, size, IntEncoding::BOOL),
+        dw::DW_ATE_signed | dw::DW_ATE_signed_char => int(stored, attrs, size, IntEncoding::SIGNED),
         dw::DW_ATE_unsigned
         | dw::DW_ATE_unsigned_char
         | dw::DW_ATE_address
         | dw::DW_ATE_ASCII
         | dw::DW_ATE_UCS
-        | dw::DW_ATE_UTF => int(out, attrs, size, IntEncoding::UNSIGNED)?,
-        dw::DW_ATE_float | dw::DW_ATE_imaginary_float => {
-            let name = out.name(attrs.name)?;
-            float(name, size)
-        }
+        | dw::DW_ATE_UTF => int(stored, attrs, size, IntEncoding::UNSIGNED),
+        dw::DW_ATE_float | dw::DW_ATE_imaginary_float => float(stored, size),
         dw::DW_ATE_complex_float => return complex(out, key, attrs, size),
         // How gcc says that both halves of a complex number are integers.
         dw::DW_ATE_lo_user if name.starts_with(b"complex ") => {
@@ -59,11 +56,15 @@ pub(super) fn base(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<F
 
 /// A subrange that is not the dimension of an array (Ada, Pascal): the type that it restricts, or
 /// an INT if it has a size of its own.
-pub(super) fn subrange(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<Frame, Error> {
-    let Some(size) = attrs.byte_size else {
+pub(super) fn subrange(
+    out: &mut Collected<'_>,
+    key: Key,
+    attrs: &Attrs<'_>,
+) -> Result<Frame, Error> {
+    let Some(size) = attrs.get(Slot::ByteSize) else {
         return Ok(types::same_as(out, key, attrs));
     };
-    let (lower, default) = (attrs.lower_bound, out.lower_bound);
+    let (lower, default) = (attrs.number(Slot::LowerBound), out.lower_bound);
     let encoding = match (attrs.odd, lower) {
         (None, Some(lower)) if lower.is_negative() => Some(IntEncoding::SIGNED),
         (None, _) if lower.is_some() || default.is_some() => Some(IntEncoding::UNSIGNED),
@@ -72,12 +73,11 @@ pub(super) fn subrange(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Resu
     let ty = match encoding {
         Some(encoding) => {
             let size = u32::try_from(size).unwrap_or(u32::MAX);
-            let name = attrs.name.or(Some(b"subrange"));
-            let attrs = Attrs {
-                name,
-                ..attrs.clone()
+            let name = match attrs.name {
+                Some(name) => name.offset,
+                None => out.names.intern("subrange")?,
             };
-            int(out, &attrs, size, encoding)?
+            int(name, attrs, size, encoding)
         }
         None => None,
     };
@@ -90,30 +90,27 @@ pub(super) fn subrange(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Resu
 }
 
 /// An INT, of the sizes that BTF has.
-fn int(
-    out: &mut Collected,
-    attrs: &Attrs<'_>,
-    size: u32,
-    encoding: IntEncoding,
-) -> Result<Option<Type>, Error> {
+fn int(name: NameOffset, attrs: &Attrs<'_>, size: u32, encoding: IntEncoding) -> Option<Type> {
     let all: u8 = match size {
         1 => 8,
         2 => 16,
         4 => 32,
         8 => 64,
         16 => 128,
-        _ => return Ok(None),
+        _ => return None,
     };
     // `_BitInt(37)` has 8 bytes, 37 of whose bits count.
-    let bits = attrs.bit_size.and_then(|bits| u8::try_from(bits).ok());
+    let bits = attrs
+        .get(Slot::BitSize)
+        .and_then(|bits| u8::try_from(bits).ok());
     let bits = bits.filter(|bits| (1..=all).contains(bits)).unwrap_or(all);
-    Ok(Some(Type::Int {
-        name: out.name(attrs.name)?,
+    Some(Type::Int {
+        name,
         size_bytes: size,
         encoding,
         offset_bits: 0,
         bits,
-    }))
+    })
 }
 
 /// A FLOAT, of the sizes that BTF has.
@@ -129,9 +126,14 @@ fn float(name: NameOffset, size: u32) -> Option<Type> {
 
 /// A complex number: `struct complex_T { T real; T imag; }`. The name of the halves' type T is
 /// made from their size, as clang gives none.
-fn complex(out: &mut Collected, key: Key, attrs: &Attrs<'_>, size: u32) -> Result<Frame, Error> {
-    let encoding = attrs.encoding.unwrap_or(dw::DW_ATE_lo_user);
-    let whole = attrs.name.unwrap_or_default();
+fn complex(
+    out: &mut Collected<'_>,
+    key: Key,
+    attrs: &Attrs<'_>,
+    size: u32,
+) -> Result<Frame, Error> {
+    let encoding = attrs.encoding().unwrap_or(dw::DW_ATE_lo_user);
+    let whole = attrs.name_bytes();
     let unsigned = whole.windows(8).any(|part| part == b"unsigned");
     let half = size / 2;
     let is_float = encoding == dw::DW_ATE_complex_float;
@@ -157,7 +159,7 @@ fn complex(out: &mut Collected, key: Key, attrs: &Attrs<'_>, size: u32) -> Resul
         }
     };
     let half_bits = u8::try_from(half * 8).unwrap_or(128);
-    let half_name = out.btf.intern(name)?;
+    let half_name = out.names.intern(name)?;
     let half_type = if is_float {
         Type::Float {
             name: half_name,
@@ -177,9 +179,9 @@ fn complex(out: &mut Collected, key: Key, attrs: &Attrs<'_>, size: u32) -> Resul
         }
     };
     let ty = local(out.push(key, half_type)?);
-    let mut member = |name, offset_bits| {
+    let member = |name, offset_bits| {
         Ok::<_, Error>(Member {
-            name: out.btf.intern(name)?,
+            name: out.names.intern(name)?,
             ty,
             offset_bits,
             bitfield_bits: 0,
@@ -187,7 +189,7 @@ fn complex(out: &mut Collected, key: Key, attrs: &Attrs<'_>, size: u32) -> Resul
     };
     let members = vec![member("real", 0)?, member("imag", u32::from(half_bits))?];
     let name = out
-        .btf
+        .names
         .intern(&format!("complex_{}", name.replace(' ', "_")))?;
     out.define(
         key,
@@ -212,15 +214,15 @@ pub(super) struct EnumFrame {
 
 /// Begins an enum. One that is only declared has no values.
 pub(super) fn enumeration(
-    out: &mut Collected,
+    out: &mut Collected<'_>,
     key: Key,
     attrs: &Attrs<'_>,
 ) -> Result<Frame, Error> {
-    if let Some(definition) = attrs.signature {
+    if let Some(definition) = attrs.key(Slot::Signature) {
         out.meanings.push((key, Meaning::SameAs(definition)));
         return Ok(Frame::Other);
     }
-    let size_bytes = match attrs.byte_size.map(u32::try_from) {
+    let size_bytes = match attrs.get(Slot::ByteSize).map(u32::try_from) {
         Some(Ok(size @ (1 | 2 | 4 | 8))) => size,
         // What a C compiler takes when it sees but the name.
         None => 4,
@@ -229,10 +231,10 @@ pub(super) fn enumeration(
         }
     };
     let signed = matches!(
-        attrs.encoding,
+        attrs.encoding(),
         Some(dw::DW_ATE_signed | dw::DW_ATE_signed_char)
     );
-    let name = out.name(attrs.name)?;
+    let name = attrs.name_offset();
     let ty = out.define(
         key,
         Type::Enum {
@@ -243,8 +245,8 @@ pub(super) fn enumeration(
             values: Vec::new(),
         },
     )?;
-    if attrs.encoding.is_none() && attrs.ty.is_some() {
-        out.late_enums.push((ty, pending(attrs.ty)));
+    if attrs.encoding().is_none() && attrs.key(Slot::Type).is_some() {
+        out.late_enums.push((ty, pending(attrs.key(Slot::Type))));
     }
     Ok(Frame::Enum(EnumFrame {
         key,
@@ -255,20 +257,15 @@ pub(super) fn enumeration(
 }
 
 impl EnumFrame {
-    pub(super) fn add(
-        &mut self,
-        out: &mut Collected,
-        key: Key,
-        attrs: &Attrs<'_>,
-    ) -> Result<(), Error> {
-        let Some(value) = attrs.const_value else {
+    pub(super) fn add(&mut self, out: &mut Collected<'_>, key: Key, attrs: &Attrs<'_>) {
+        let Some(value) = attrs.number(Slot::ConstValue) else {
             self.spoiled = Some(Problem::Missing(dw::DW_AT_const_value));
             out.warn(key, Problem::Missing(dw::DW_AT_const_value));
-            return Ok(());
+            return;
         };
-        let name = out.name(attrs.name)?;
+        let name = attrs.name_offset();
         if value.is_negative()
-            && let Some(Type::Enum { signed, .. }) = out.btf.get_mut(self.ty)
+            && let Some(Type::Enum { signed, .. }) = out.types.get_mut(self.ty)
         {
             *signed = true;
         }
@@ -276,10 +273,9 @@ impl EnumFrame {
             name,
             value: value.bits.cast_signed(),
         });
-        Ok(())
     }
 
-    pub(super) fn close(self, out: &mut Collected) {
+    pub(super) fn close(self, out: &mut Collected<'_>) {
         let spoiled = match self.spoiled {
             None if self.values.len() as u64 > MAX_VLEN => {
                 Some(Problem::Limit("number of enumerators"))
@@ -288,7 +284,7 @@ impl EnumFrame {
         };
         if let Some(problem) = spoiled {
             out.stand_in(self.ty, self.key, problem);
-        } else if let Some(Type::Enum { values, .. }) = out.btf.get_mut(self.ty) {
+        } else if let Some(Type::Enum { values, .. }) = out.types.get_mut(self.ty) {
             *values = self.values;
         }
     }

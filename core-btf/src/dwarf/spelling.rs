@@ -22,7 +22,7 @@ use std::collections::HashMap;
 
 use gimli::{DwTag, constants as dw};
 
-use super::attrs::Attrs;
+use super::entries::{Attrs, Name, Slot, is_plain};
 use super::units::Key;
 use crate::rust::{MAX_NAME, fit};
 
@@ -93,7 +93,7 @@ impl<'a> Scopes<'a> {
                     return Some(declared.clone());
                 }
                 let spelling = self.qualified(attrs.name?)?;
-                if attrs.declaration {
+                if attrs.has(Slot::Declaration) {
                     self.declared.insert(key, spelling.clone());
                 }
                 Some(spelling)
@@ -113,12 +113,12 @@ impl<'a> Scopes<'a> {
         }
         let name = match (self.declaration(attrs), attrs.name) {
             (Some(declared), _) => ScopeName::Path(declared.original.clone()),
-            (None, Some(name)) => ScopeName::Own(name),
+            (None, Some(name)) => ScopeName::Own(name.text.bytes()),
             (None, None) if tag == dw::DW_TAG_namespace => ScopeName::Own(b"(anonymous namespace)"),
             (None, None) => ScopeName::None,
         };
         let kind = match tag {
-            dw::DW_TAG_enumeration_type if attrs.enum_class => ScopeKind::EnumClass,
+            dw::DW_TAG_enumeration_type if attrs.has(Slot::EnumClass) => ScopeKind::EnumClass,
             dw::DW_TAG_enumeration_type => ScopeKind::Enum,
             _ => ScopeKind::Other,
         };
@@ -151,22 +151,22 @@ impl<'a> Scopes<'a> {
 
     /// How the declaration inside of a scope, which an entry defines outside of it, is called.
     fn declaration(&self, attrs: &Attrs<'_>) -> Option<&Spelling> {
-        self.declared.get(&attrs.origin?)
+        self.declared.get(&attrs.key(Slot::Origin)?)
     }
 
-    fn qualified(&self, name: &[u8]) -> Option<Spelling> {
+    fn qualified(&self, name: Name<'_>) -> Option<Spelling> {
         if self.open.is_empty() {
             return plain(name);
         }
-        Some(spelling(path(&self.open, name)))
+        Some(spelling(path(&self.open, name.text.bytes())))
     }
 
-    fn enumerator(&self, name: &[u8]) -> Option<Spelling> {
+    fn enumerator(&self, name: Name<'_>) -> Option<Spelling> {
         let around = match self.open.split_last() {
             Some((scope, around)) if scope.kind == ScopeKind::Enum => {
                 if let ScopeName::Path(own) = &scope.name {
                     let (around, _) = own.rsplit_once("::")?;
-                    let name = String::from_utf8_lossy(name);
+                    let name = String::from_utf8_lossy(name.text.bytes());
                     return Some(spelling(format!("{around}::{name}")));
                 }
                 around
@@ -176,7 +176,7 @@ impl<'a> Scopes<'a> {
         if around.is_empty() {
             return plain(name);
         }
-        Some(spelling(path(around, name)))
+        Some(spelling(path(around, name.text.bytes())))
     }
 }
 
@@ -211,40 +211,15 @@ fn path(scopes: &[Scope<'_>], name: &[u8]) -> String {
     out
 }
 
-fn plain(name: &[u8]) -> Option<Spelling> {
-    (!is_plain(name)).then(|| spelling(String::from_utf8_lossy(name).into_owned()))
+fn plain(name: Name<'_>) -> Option<Spelling> {
+    let text = || String::from_utf8_lossy(name.text.bytes()).into_owned();
+    (!name.is_plain).then(|| spelling(text()))
 }
 
-/// The name of a function: its symbol, however long, where it has one that C can spell.
+/// The symbol of a function, however long, if it has one that C can spell.
 pub(super) fn symbol<'a>(attrs: &Attrs<'a>) -> Option<&'a [u8]> {
-    attrs
-        .linkage_name
-        .filter(|name| is_plain(name))
-        .or(attrs.name)
-}
-
-/// Whether a name is a C identifier. Bytes beyond ASCII are: C has them too.
-fn is_plain(name: &[u8]) -> bool {
-    /// For each byte whether it may be in a name.
-    const PLAIN: [bool; 256] = {
-        let mut plain = [false; 256];
-        let mut byte = 0;
-        while byte < plain.len() {
-            #[expect(
-                clippy::indexing_slicing,
-                clippy::cast_possible_truncation,
-                reason = "the loop's bound"
-            )]
-            {
-                let this = byte as u8;
-                plain[byte] = this.is_ascii_alphanumeric() || this == b'_' || !this.is_ascii();
-            }
-            byte += 1;
-        }
-        plain
-    };
-    name.iter()
-        .all(|byte| PLAIN.get(usize::from(*byte)) == Some(&true))
+    let symbol = attrs.text(Slot::LinkageName)?.bytes();
+    (is_plain(symbol) && !symbol.is_empty()).then_some(symbol)
 }
 
 fn spelling(original: String) -> Spelling {
@@ -384,7 +359,7 @@ fn identifier(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::{Spelling, identifier, plain, spelling};
+    use super::{identifier, is_plain, spelling};
 
     /// What authors of BPF programs write depends on it: these must never change.
     #[test]
@@ -457,8 +432,8 @@ mod tests {
 
     #[test]
     fn names_of_c_stay() {
-        assert_eq!(plain(b"struct_name__2"), None);
-        assert_eq!(plain("größe".as_bytes()), None);
-        assert!(matches!(plain(b"a.b"), Some(Spelling { .. })));
+        for (name, stays) in [("struct_name__2", true), ("größe", true), ("a.b", false)] {
+            assert_eq!(is_plain(name.as_bytes()), stays, "{name}");
+        }
     }
 }

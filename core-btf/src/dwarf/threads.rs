@@ -13,7 +13,7 @@ struct Turn<R, C, E> {
     done: Result<(), E>,
 }
 
-/// `work` applied to every item, on at most `threads` threads, and `consume` to every result, in the
+/// `work` applied to every item, on at most `threads` threads, each with what `tools` gives it, and `consume` to every result, in the
 /// order of the items and by one thread at a time.
 ///
 /// Results are consumed as soon as those before them are: what is finished out of turn waits, and
@@ -21,15 +21,18 @@ struct Turn<R, C, E> {
 ///
 /// # Errors
 /// The first one of `consume`, after which no more is consumed.
-pub(super) fn in_order<T: Sync, R: Send, E: Send>(
+pub(super) fn in_order<T: Sync, S, R: Send, E: Send>(
     items: &[T],
     threads: usize,
-    work: impl Fn(&T) -> R + Sync,
+    tools: impl Fn() -> S + Sync,
+    work: impl Fn(&mut S, &T) -> R + Sync,
     mut consume: impl FnMut(R) -> Result<(), E> + Send,
 ) -> Result<(), E> {
     let threads = threads.min(items.len());
     if threads < 2 {
-        return items.iter().try_for_each(|item| consume(work(item)));
+        let mut tools = tools();
+        let mut items = items.iter();
+        return items.try_for_each(|item| consume(work(&mut tools, item)));
     }
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
@@ -40,10 +43,11 @@ pub(super) fn in_order<T: Sync, R: Send, E: Send>(
         done: Ok(()),
     });
     let run = || {
+        let mut tools = tools();
         while !failed.load(Ordering::Relaxed) {
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(item) = items.get(at) else { return };
-            let result = work(item);
+            let result = work(&mut tools, item);
             // A panic of another thread, which the scope passes on.
             let Ok(mut turn) = turn.lock() else { return };
             let turn = &mut *turn;
@@ -80,7 +84,8 @@ mod tests {
             let done = in_order(
                 &items,
                 threads,
-                |item| item * 2,
+                || (),
+                |(), item| item * 2,
                 |it| {
                     seen.push(it);
                     if it == 1000 { Err(it) } else { Ok(()) }

@@ -4,8 +4,8 @@ use gimli::{DwTag, constants as dw};
 
 use super::annotations::{self, Owner};
 use super::arrays::{self, ArrayFrame};
-use super::attrs::Attrs;
 use super::collect::{Collected, Function, Meaning, local};
+use super::entries::{Attrs, Slot};
 use super::error::{Error, Problem};
 use super::members::{self, CompositeFrame};
 use super::scalars::{self, EnumFrame};
@@ -115,7 +115,7 @@ pub(super) fn pending(key: Option<Key>) -> TypeId {
 
 /// Begins the type, or adds the part, that an entry describes.
 pub(super) fn open(
-    out: &mut Collected,
+    out: &mut Collected<'_>,
     parent: Option<&mut Frame>,
     key: Key,
     tag: DwTag,
@@ -128,10 +128,10 @@ pub(super) fn open(
             annotations::child(out, parent, key, attrs)?;
             return Ok(Frame::Other);
         }
-        let owner = part(out, parent, key, tag, attrs)?;
+        let owner = part(out, parent, key, tag, attrs);
         return Ok(owner.map_or(Frame::Other, Frame::Noted));
     }
-    let ty = pending(attrs.ty);
+    let ty = pending(attrs.key(Slot::Type));
     match tag {
         dw::DW_TAG_pointer_type | dw::DW_TAG_reference_type | dw::DW_TAG_rvalue_reference_type => {
             derived(out, key, attrs, Type::Ptr(ty), Owner::Pointer)
@@ -140,7 +140,7 @@ pub(super) fn open(
         dw::DW_TAG_volatile_type => derived(out, key, attrs, Type::Volatile(ty), Owner::Whole),
         dw::DW_TAG_restrict_type => derived(out, key, attrs, Type::Restrict(ty), Owner::Whole),
         dw::DW_TAG_typedef | dw::DW_TAG_template_alias => {
-            let name = out.name(attrs.name)?;
+            let name = attrs.name_offset();
             if name.is_anonymous() {
                 Ok(same_as(out, key, attrs))
             } else {
@@ -155,9 +155,10 @@ pub(super) fn open(
         dw::DW_TAG_subrange_type => scalars::subrange(out, key, attrs),
         // `nullptr_t`.
         dw::DW_TAG_unspecified_type
-            if attrs.name.is_some_and(|name| {
+            if {
+                let name = attrs.name_bytes();
                 name.ends_with(b"nullptr_t") || name == b"decltype(nullptr)"
-            }) =>
+            } =>
         {
             derived(out, key, attrs, Type::Ptr(TypeId::VOID), Owner::Whole)
         }
@@ -186,12 +187,12 @@ pub(super) fn open(
 
 /// Adds a part to the type whose entry it is a child of; says what notes on the part are on.
 fn part(
-    out: &mut Collected,
+    out: &mut Collected<'_>,
     parent: &mut Frame,
     key: Key,
     tag: DwTag,
     attrs: &Attrs<'_>,
-) -> Result<Option<Owner>, Error> {
+) -> Option<Owner> {
     match (parent, tag) {
         (Frame::Array(frame), _) => frame.add(out, key, tag, attrs),
         (
@@ -201,24 +202,24 @@ fn part(
             dw::DW_TAG_formal_parameter,
         ) => {
             params.push(Param {
-                name: out.name(attrs.name)?,
-                ty: pending(attrs.ty),
+                name: attrs.name_offset(),
+                ty: pending(attrs.key(Slot::Type)),
             });
-            return Ok(function.map(|function| Owner::Part(function, params.len() - 1)));
+            return function.map(|function| Owner::Part(function, params.len() - 1));
         }
         (Frame::Proto { params, .. }, dw::DW_TAG_unspecified_parameters) => params.push(Param {
             name: NameOffset::ANONYMOUS,
             ty: TypeId::VOID,
         }),
-        (Frame::Enum(frame), dw::DW_TAG_enumerator) => frame.add(out, key, attrs)?,
+        (Frame::Enum(frame), dw::DW_TAG_enumerator) => frame.add(out, key, attrs),
         (Frame::Composite(frame), _) => return frame.add(out, key, tag, attrs),
         _ => {}
     }
-    Ok(None)
+    None
 }
 
 /// Completes a type, all of whose parts have been read.
-pub(super) fn close(out: &mut Collected, frame: Frame) -> Result<(), Error> {
+pub(super) fn close(out: &mut Collected<'_>, frame: Frame) -> Result<(), Error> {
     match frame {
         Frame::Other | Frame::Noted(_) => Ok(()),
         Frame::Composite(frame) => {
@@ -241,7 +242,7 @@ pub(super) fn close(out: &mut Collected, frame: Frame) -> Result<(), Error> {
 
 /// A type that is made of one other.
 fn derived(
-    out: &mut Collected,
+    out: &mut Collected<'_>,
     key: Key,
     attrs: &Attrs<'_>,
     ty: Type,
@@ -255,8 +256,8 @@ fn derived(
 }
 
 /// An entry that changes nothing BTF could tell.
-pub(super) fn same_as(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Frame {
-    let meaning = match attrs.ty {
+pub(super) fn same_as(out: &mut Collected<'_>, key: Key, attrs: &Attrs<'_>) -> Frame {
+    let meaning = match attrs.key(Slot::Type) {
         Some(other) => Meaning::SameAs(other),
         None => Meaning::Type(TypeId::VOID),
     };
@@ -266,13 +267,13 @@ pub(super) fn same_as(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Frame
 
 /// A struct of the right size without members, in the place of what cannot be described.
 pub(super) fn opaque(
-    out: &mut Collected,
+    out: &mut Collected<'_>,
     key: Key,
     attrs: &Attrs<'_>,
     problem: Problem,
 ) -> Result<Frame, Error> {
-    let name = out.name(attrs.name)?;
-    let size_bytes = u32::try_from(attrs.byte_size.unwrap_or(0)).unwrap_or(0);
+    let name = attrs.name_offset();
+    let size_bytes = u32::try_from(attrs.get(Slot::ByteSize).unwrap_or(0)).unwrap_or(0);
     let ty = out.define(
         key,
         Type::Composite {
@@ -295,23 +296,23 @@ fn proto(key: Key, ty: TypeId, function: Option<TypeId>) -> Frame {
     }
 }
 
-fn close_proto(out: &mut Collected, key: Key, ty: TypeId, found: Vec<Param>) {
+fn close_proto(out: &mut Collected<'_>, key: Key, ty: TypeId, found: Vec<Param>) {
     if found.len() as u64 > MAX_VLEN {
         out.stand_in(ty, key, Problem::Limit("number of parameters"));
-    } else if let Some(Type::FuncProto { params, .. }) = out.btf.get_mut(ty) {
+    } else if let Some(Type::FuncProto { params, .. }) = out.types.get_mut(ty) {
         *params = found;
     }
 }
 
 /// A function: `FUNC` and `FUNC_PROTO` if the entry names it. Whether it is kept depends on code that
 /// another entry may have; see [`Function`].
-fn function(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<Frame, Error> {
-    let name = out.name(attrs.name)?;
+fn function(out: &mut Collected<'_>, key: Key, attrs: &Attrs<'_>) -> Result<Frame, Error> {
+    let name = attrs.name_offset();
     let mut function = Function {
         key,
         ty: None,
-        origin: attrs.origin,
-        code: attrs.code,
+        origin: attrs.key(Slot::Origin),
+        code: attrs.has(Slot::Code),
     };
     if name.is_anonymous() {
         out.functions.push(function);
@@ -320,7 +321,7 @@ fn function(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<Frame, E
     let proto_type = out.push(
         key,
         Type::FuncProto {
-            returns: pending(attrs.ty),
+            returns: pending(attrs.key(Slot::Type)),
             params: Vec::new(),
         },
     )?;
@@ -329,7 +330,7 @@ fn function(out: &mut Collected, key: Key, attrs: &Attrs<'_>) -> Result<Frame, E
         Type::Func {
             name,
             proto: local(proto_type),
-            linkage: u16::from(attrs.external),
+            linkage: u16::from(attrs.has(Slot::External)),
         },
     )?);
     out.functions.push(function);

@@ -25,7 +25,7 @@ const CHUNK_BYTES: u32 = 1 << 20;
 pub(super) const MAX_PATH_BYTES: usize = 1 << 16;
 
 /// Bytes of names that count as an entry.
-const BYTES_PER_ENTRY: u64 = 64;
+pub(super) const BYTES_PER_ENTRY: u64 = 64;
 
 /// Place of an entry (DIE) in an object: its offset in `.debug_info`, or, behind all of those, in
 /// `.debug_types` and then in `.debug_info` of the alternate file. Below 2^31; 0 is no entry, as a unit starts with its header.
@@ -214,7 +214,7 @@ impl<'a> Units<'a> {
     fn languages(&self) -> impl Iterator<Item = DwLang> {
         self.list.iter().filter_map(|unit| {
             let root = unit_root(self, unit).ok()??;
-            root.language
+            root.language()
         })
     }
 
@@ -317,9 +317,8 @@ impl<'a> Units<'a> {
         self.signatures.get(&signature).copied()
     }
 
-    /// Counts an entry that is kept in memory, with `bytes` of names that are made for it.
-    pub(super) fn count(&self, key: Key, bytes: usize) -> Result<(), Error> {
-        let count = 1 + bytes as u64 / BYTES_PER_ENTRY;
+    /// Counts entries that are kept in memory, of which the last is at `key`.
+    pub(super) fn count(&self, key: Key, count: u64) -> Result<(), Error> {
         // Only the sum matters, and it stays far below what a u64 holds.
         let before = self.entries.fetch_add(count, Ordering::Relaxed);
         if before + count <= self.max_entries {

@@ -1,9 +1,14 @@
 //! From what is stored to the types there are.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+
 use super::{Merger, SYMBOL, Symbol, get, set, word};
 use crate::dedup::dedup;
 use crate::error::Result;
-use crate::model::{Type, TypeId};
+use crate::hash::Seed;
+use crate::model::{NameOffset, Type, TypeId};
+use crate::strings::Strings;
 use crate::write::BtfBuf;
 
 impl Merger {
@@ -56,11 +61,11 @@ impl Merger {
         }
     }
 
-    /// All types, each once.
+    /// All types, each once, with their names, which are in `names`.
     ///
     /// # Errors
     /// [`Error::Limit`].
-    pub(crate) fn finish(self) -> Result<BtfBuf> {
+    pub(crate) fn finish(self, names: &Strings) -> Result<BtfBuf> {
         let varying = self.varying();
         let varies = |number: u32| varying.get(number as usize) == Some(&true);
         // Where types that do not vary go: to the first part that has them.
@@ -152,6 +157,28 @@ impl Merger {
                 out.push(ty);
             }
         }
-        dedup(BtfBuf::from_types_and_names(out, self.names))
+        let mut merged = dedup(BtfBuf::from_types_and_names(out, Strings::new()))?;
+        let mut types = merged.take_types();
+        let mut stored: HashMap<NameOffset, NameOffset, Seed> =
+            HashMap::with_hasher(Seed::random());
+        for ty in &mut types {
+            let mut done = Ok(());
+            ty.for_each_name_mut(|name| {
+                let new = match stored.entry(*name) {
+                    Entry::Occupied(known) => Ok(*known.get()),
+                    Entry::Vacant(place) => {
+                        let new = merged.intern(names.get(*name));
+                        new.map(|new| *place.insert(new))
+                    }
+                };
+                match new {
+                    Ok(new) => *name = new,
+                    Err(error) => done = Err(error),
+                }
+            });
+            done?;
+        }
+        merged.put_types(types);
+        Ok(merged)
     }
 }

@@ -4,9 +4,10 @@ use proptest::prelude::*;
 use super::Merger;
 use crate::dedup::dedup;
 use crate::model::{CompositeKind, Member, NameOffset, Type, TypeId};
+use crate::strings::Strings;
 use crate::testing::Types;
 use crate::write::BtfBuf;
-use crate::{Error, Result, read::Endian};
+use crate::{Error, Result};
 
 /// A type in few words: what it is, which of few names it has, and what it refers to.
 type Word = (u8, u8, u8, u8);
@@ -67,14 +68,42 @@ fn part(words: &[Word]) -> BtfBuf {
     out
 }
 
-fn add(merger: &mut Merger, part: BtfBuf, keep: impl Fn(TypeId) -> bool) -> Result<()> {
-    let (types, names) = part.into_types_and_names();
-    let mut known = vec![NameOffset::ANONYMOUS; names.bytes().len()];
-    merger.add(types, &names, &mut known, keep)
+/// A merger, and the names of all parts.
+struct Parts {
+    merger: Merger,
+    names: Strings,
 }
 
-fn encoded(btf: &BtfBuf) -> Vec<u8> {
-    btf.encode(Endian::Little).unwrap()
+impl Parts {
+    fn new() -> Self {
+        Self {
+            merger: Merger::new(),
+            names: Strings::new(),
+        }
+    }
+
+    fn add(&mut self, part: BtfBuf, keep: impl Fn(TypeId) -> bool) -> Result<()> {
+        let (mut types, names) = part.into_types_and_names();
+        for ty in &mut types {
+            ty.for_each_name_mut(|name| *name = self.names.intern(names.get(*name)).unwrap());
+        }
+        self.merger.add(types, keep)
+    }
+
+    fn finish(self) -> BtfBuf {
+        self.merger.finish(&self.names).unwrap()
+    }
+}
+
+/// The types, and beside each its names.
+fn spelled(btf: BtfBuf) -> Vec<(Type, Vec<String>)> {
+    let (types, names) = btf.into_types_and_names();
+    let types = types.into_iter().map(|mut ty| {
+        let mut own = Vec::new();
+        ty.for_each_name_mut(|name| own.push(names.get(std::mem::take(name)).to_owned()));
+        (ty, own)
+    });
+    types.collect()
 }
 
 proptest! {
@@ -87,7 +116,7 @@ proptest! {
     /// Part by part or all at once: the same types in the same order.
     #[test]
     fn parts_give_what_all_of_them_would(parts in vec(vec(any::<Word>(), 0..8), 0..5)) {
-        let mut merger = Merger::new();
+        let mut parted = Parts::new();
         let mut all = BtfBuf::new();
         for words in &parts {
             let base = u32::try_from(all.len()).unwrap();
@@ -103,16 +132,16 @@ proptest! {
             for ty in types {
                 all.push(ty).unwrap();
             }
-            add(&mut merger, part(words), |_| true).unwrap();
+            parted.add(part(words), |_| true).unwrap();
         }
-        prop_assert_eq!(encoded(&merger.finish().unwrap()), encoded(&dedup(all).unwrap()));
+        prop_assert_eq!(spelled(parted.finish()), spelled(dedup(all).unwrap()));
     }
 }
 
 /// What many units have is stored once.
 #[test]
 fn memory_is_for_what_differs() {
-    let mut merger = Merger::new();
+    let mut parts = Parts::new();
     for at in 0..50 {
         let mut t = Types::default();
         let int = t.int("int", 4);
@@ -123,10 +152,10 @@ fn memory_is_for_what_differs() {
             &[("next", pointer, 0, 0), ("value", int, 64, 0)],
         );
         t.typedef(&format!("own{at}"), pointer);
-        add(&mut merger, t.0, |_| true).unwrap();
+        parts.add(t.0, |_| true).unwrap();
     }
-    assert_eq!(merger.types.len(), 3 + 50);
-    assert_eq!(merger.finish().unwrap().len(), 3 + 50);
+    assert_eq!(parts.merger.types.len(), 3 + 50);
+    assert_eq!(parts.finish().len(), 3 + 50);
 }
 
 /// What is not kept is as if it had not been there.
@@ -135,9 +164,9 @@ fn types_that_are_not_kept_leave_no_trace() {
     let mut t = Types::default();
     t.structure("gone", 4, &[]);
     t.structure("kept", 8, &[]);
-    let mut merger = Merger::new();
-    add(&mut merger, t.0, |id| id == TypeId(2)).unwrap();
-    let out = merger.finish().unwrap();
+    let mut parts = Parts::new();
+    parts.add(t.0, |id| id == TypeId(2)).unwrap();
+    let out = parts.finish();
     assert_eq!(out.len(), 1);
     assert_eq!(out.name(NameOffset(1)), "kept");
 }
@@ -146,6 +175,6 @@ fn types_that_are_not_kept_leave_no_trace() {
 fn a_reference_to_nothing_is_an_error() {
     let mut t = Types::default();
     t.push(Type::Ptr(TypeId(7)));
-    let error = add(&mut Merger::new(), t.0, |_| true).unwrap_err();
+    let error = Parts::new().add(t.0, |_| true).unwrap_err();
     assert!(matches!(error, Error::NoSuchType { .. }), "{error}");
 }

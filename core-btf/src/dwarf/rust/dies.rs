@@ -9,7 +9,7 @@ use gimli::{DwAte, DwTag, RunTimeEndian, constants as dw};
 
 use crate::dwarf::attrs::{Attrs, Discriminant, Number, Reader};
 use crate::dwarf::error::Error;
-use crate::dwarf::units::{Key, MAX_PATH_BYTES, Unit, Units};
+use crate::dwarf::units::{BYTES_PER_ENTRY, Key, MAX_PATH_BYTES, Unit, Units};
 use crate::rust::Type;
 
 /// Index of an entry in [`Dies`].
@@ -100,7 +100,7 @@ impl<'a> Dies<'a> {
                     #[expect(clippy::cast_possible_truncation, reason = "fewer than keys")]
                     let id = DieId(list.len() as u32);
                     list.push(die(key, abbrev.tag(), parent, &attrs));
-                    units.count(key, path)?;
+                    units.count(key, 1 + path as u64 / BYTES_PER_ENTRY)?;
                     Some(id)
                 } else {
                     raw.skip_attributes(abbrev.attributes()).map_err(at)?;
