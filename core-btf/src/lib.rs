@@ -46,6 +46,8 @@ pub mod embed;
 mod enum_sign;
 pub mod error;
 mod ext;
+#[cfg(feature = "make")]
+mod fingerprint;
 #[cfg(feature = "dwarf")]
 pub mod glob;
 mod hash;

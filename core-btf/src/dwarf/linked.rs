@@ -1,6 +1,6 @@
 //! Whether units have to be taken together.
 
-use gimli::{Reader as _, UnitType, constants as dw};
+use gimli::{DwAt, DwTag, Reader as _, UnitType, constants as dw};
 
 use super::sections::Slice;
 use super::units::{Unit, Units};
@@ -19,17 +19,33 @@ pub(super) fn are_linked(units: &Units<'_>) -> bool {
     };
     units.list().is_empty()
         || !units.list().iter().all(alone)
-        || units
-            .tables()
-            .iter()
-            .any(|table| has_links(units.table(*table)).unwrap_or(true))
+        || have_links(units, |_, name| leads(name))
+}
+
+/// Whether the entries that say which types there are in Rust may refer to those of other units, as
+/// those of functions often do.
+pub(super) fn rust_is_linked(units: &Units<'_>, says_types: impl Fn(DwTag) -> bool) -> bool {
+    have_links(units, |tag, name| leads(name) && says_types(tag))
+}
+
+/// Whether an attribute leads to a type, or to what says more of one.
+fn leads(name: DwAt) -> bool {
+    matches!(
+        name,
+        dw::DW_AT_type | dw::DW_AT_abstract_origin | dw::DW_AT_specification | dw::DW_AT_signature
+    )
+}
+
+fn have_links(units: &Units<'_>, leads: impl Fn(DwTag, DwAt) -> bool) -> bool {
+    let mut tables = units.tables().iter();
+    tables.any(|table| has_links(units.table(*table), &leads).unwrap_or(true))
 }
 
 /// Whether a table of abbreviations has a reference to other units; it ends where one does not know.
-fn has_links(table: Slice<'_>) -> gimli::Result<bool> {
+fn has_links(table: Slice<'_>, leads: impl Fn(DwTag, DwAt) -> bool) -> gimli::Result<bool> {
     let mut table = table;
     while !table.is_empty() && table.read_uleb128()? != 0 {
-        let _tag = table.read_uleb128()?;
+        let tag = DwTag(table.read_uleb128_u16()?);
         let _has_children = table.read_u8()?;
         loop {
             let name = table.read_uleb128_u16()?;
@@ -40,13 +56,6 @@ fn has_links(table: Slice<'_>) -> gimli::Result<bool> {
             if form == dw::DW_FORM_implicit_const {
                 table.read_sleb128()?;
             }
-            let leads = matches!(
-                dw::DwAt(name),
-                dw::DW_AT_type
-                    | dw::DW_AT_abstract_origin
-                    | dw::DW_AT_specification
-                    | dw::DW_AT_signature
-            );
             let away = matches!(
                 form,
                 dw::DW_FORM_ref_addr
@@ -56,7 +65,7 @@ fn has_links(table: Slice<'_>) -> gimli::Result<bool> {
                     | dw::DW_FORM_GNU_ref_alt
                     | dw::DW_FORM_indirect
             );
-            if leads && away {
+            if away && leads(tag, DwAt(name)) {
                 return Ok(true);
             }
         }

@@ -36,7 +36,6 @@
 
 mod annotations;
 mod arrays;
-mod attrs;
 mod bases;
 mod closure;
 mod collect;

@@ -119,7 +119,7 @@ pub(super) fn extract_object(
         return Err(Error::Split { path });
     }
     if seen.rust {
-        add(object.rust_part(&seen)?)?;
+        add(object.rust_part(&seen, threads)?)?;
     }
     if !units.damaged.is_empty() {
         add(object.headers_part())?;
@@ -192,10 +192,17 @@ impl<'a> Object<'_, 'a> {
             found.warnings.push((unit.start, problem));
         }
         let meanings = resolve_unit(&mut found, unit.keys(), alone)?;
-        let share = self.bytes.saturating_mul(unit_bytes(unit));
-        let share = share.checked_div(self.units_bytes);
-        self.progress.add_done(share.unwrap_or_default());
+        // Those in Rust are read later.
+        if !found.rust {
+            self.progress.add_done(self.share(unit));
+        }
         Ok((found, meanings))
+    }
+
+    /// Bytes of the object that a unit stands for.
+    fn share(&self, unit: &Unit<'_>) -> u64 {
+        let share = self.bytes.saturating_mul(unit_bytes(unit));
+        share.checked_div(self.units_bytes).unwrap_or_default()
     }
 
     /// The entries of some units, to be taken together with those of others.
@@ -268,8 +275,9 @@ impl<'a> Object<'_, 'a> {
     }
 
     /// The types of all units in Rust.
-    fn rust_part(&self, seen: &Seen) -> Result<Part, Error> {
-        let found = describe_all(self.units, self.wanted.spellings)?;
+    fn rust_part(&self, seen: &Seen, threads: usize) -> Result<Part, Error> {
+        let done = |unit: &Unit<'_>| self.progress.add_done(self.share(unit));
+        let found = describe_all(self.units, self.wanted.spellings, threads, done)?;
         let unknown = found.unknown.iter();
         let unknown = unknown.map(|(_, key)| self.warning(*key, Problem::RustLayout));
         // A unit whose root is damaged was met before.

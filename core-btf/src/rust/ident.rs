@@ -38,6 +38,9 @@ pub fn identifier(name: &str) -> String {
     if keywords::is_reserved(&out) {
         out.push('_');
     }
+    if out.len() <= MAX_NAME && !out.contains("___") {
+        return out;
+    }
     fit(&out, MAX_NAME)
 }
 
@@ -45,7 +48,7 @@ pub fn identifier(name: &str) -> String {
 /// order of their declaration. Where two would be equal, the later gets an underscore.
 #[must_use]
 pub fn member_names<'a>(fields: impl IntoIterator<Item = &'a str>) -> Vec<String> {
-    distinct(fields.into_iter().map(identifier), BTreeSet::new())
+    distinct(fields.into_iter().map(identifier), None)
 }
 
 /// The names of the variants of an enum, given all of them in the order of their declaration, as
@@ -62,7 +65,7 @@ pub fn variant_names<'a>(variants: impl IntoIterator<Item = &'a str>) -> Vec<Str
         }
     });
     // `struct State__tag` would stand beside `enum State__tag`.
-    distinct(names, BTreeSet::from(["tag".to_owned()]))
+    distinct(names, Some("tag"))
 }
 
 /// Whether an enum is an ENUM: no variant holds anything, and it is not of size zero. `fields` has
@@ -72,16 +75,35 @@ pub fn is_fieldless(fields: &[usize], repr: bool) -> bool {
     fields.iter().all(|count| *count == 0) && (fields.len() > 1 || repr && !fields.is_empty())
 }
 
-fn distinct(names: impl Iterator<Item = String>, mut taken: BTreeSet<String>) -> Vec<String> {
-    names
-        .map(|mut name| {
-            while !taken.insert(name.clone()) {
-                name.push('_');
-            }
-            name
-        })
-        .collect()
+/// The names, each with as many underscores behind it as make it differ from those before and from
+/// `reserved`.
+fn distinct(names: impl Iterator<Item = String>, reserved: Option<&str>) -> Vec<String> {
+    let mut out: Vec<String> = Vec::new();
+    // Of a few names, looking at each is the fastest.
+    let mut taken: BTreeSet<String> = BTreeSet::new();
+    for mut name in names {
+        let is_taken = |name: &String| {
+            reserved == Some(name.as_str())
+                || match out.len() {
+                    ..FEW => out.contains(name),
+                    _ => taken.contains(name),
+                }
+        };
+        while is_taken(&name) {
+            name.push('_');
+        }
+        out.push(name);
+        match out.len() {
+            ..FEW => {}
+            FEW => taken.extend(out.iter().cloned()),
+            _ => taken.extend(out.last().cloned()),
+        }
+    }
+    out
 }
+
+/// How many names are compared one by one.
+const FEW: usize = 16;
 
 /// The enumerator of a variant: `State_Idle`.
 #[must_use]
@@ -121,7 +143,11 @@ pub fn last(tag: &str) -> String {
 
 /// The name without runs of underscores, cut to `limit` bytes with a hash of all of it at the end.
 pub(crate) fn fit(name: &str, limit: usize) -> String {
-    let name = without_flavor(name);
+    let name = if name.contains("___") {
+        without_flavor(name)
+    } else {
+        name.to_owned()
+    };
     if name.len() <= limit {
         return name;
     }

@@ -1,10 +1,12 @@
 //! The C names of types.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use super::ident::{MAX_TYPE_NAME, fit, hash, identifier};
 use super::types::{Arg, Path, Type};
 use super::view::View;
+use crate::fingerprint::{Fingerprint, Numbers, Seed};
 
 /// The names of the types of a program, in which no two types share a name.
 ///
@@ -20,10 +22,38 @@ use super::view::View;
 /// The names depend on nothing but what [`Names::new`] is given, in any order.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    by_type: BTreeMap<Type, String>,
-    taken: BTreeSet<String>,
-    /// What std's views would like to be called.
-    views: BTreeSet<String>,
+    seed: Seed,
+    /// The names, and by the fingerprints of the types they are for, their places.
+    given: Vec<String>,
+    by_type: Numbers,
+    /// Fingerprints of names that are taken.
+    taken: Numbers,
+    /// Fingerprints of what std's views would like to be called.
+    views: Numbers,
+}
+
+/// A type that is to be named.
+#[derive(Clone, Copy, Debug)]
+struct Unnamed<'t> {
+    ty: &'t Type,
+    print: Fingerprint,
+    standing: Standing,
+}
+
+/// The types of one level that would have one name.
+#[derive(Debug)]
+struct Group<'t> {
+    name: String,
+    print: Fingerprint,
+    first: Unnamed<'t>,
+    others: Vec<Unnamed<'t>>,
+}
+
+/// Types by how deep each is nested, each once.
+#[derive(Debug, Default)]
+struct Levels<'t> {
+    levels: BTreeMap<usize, Vec<(&'t Type, Fingerprint)>>,
+    known: Numbers,
 }
 
 /// Who keeps a name that several types would have.
@@ -44,21 +74,27 @@ impl Names {
     ) -> Self {
         let mut out = Self::default();
         for (ty, name) in roots {
-            out.taken.insert(name.clone());
-            out.by_type.insert(ty, name);
+            let print = ty.print(&out.seed);
+            out.take(name, print);
         }
-        let mut levels = BTreeMap::new();
+        let mut levels = Levels::default();
         for ty in types {
-            collect(ty, &mut levels);
+            levels.collect(ty, &out.seed);
         }
-        let all = levels.values().flatten();
-        out.views = all
-            .filter(|ty| standing(ty, local_crate) == Standing::Std)
-            .map(|ty| out.plain(ty))
-            .collect();
+        for (ty, _) in levels.levels.values().flatten() {
+            if standing(ty, local_crate) == Standing::Std {
+                let print = out.seed.bytes(out.plain(ty).as_bytes());
+                out.views.add(print);
+            }
+        }
         // What a type is written with is on a lower level, and so has its name first.
-        for level in levels.into_values() {
-            out.assign(&level, local_crate);
+        for level in levels.levels.into_values() {
+            let unnamed = level.into_iter().map(|(ty, print)| Unnamed {
+                ty,
+                print,
+                standing: standing(ty, local_crate),
+            });
+            out.assign(unnamed, local_crate);
         }
         out
     }
@@ -67,59 +103,94 @@ impl Names {
     /// the names of the types that are written with it.
     #[must_use]
     pub fn name(&self, ty: &Type) -> String {
-        match self.by_type.get(ty) {
-            Some(name) => name.clone(),
-            None => self.plain(ty),
+        self.known(ty).into_owned()
+    }
+
+    /// [`Names::name`], which is kept here for all types that were given one.
+    pub(crate) fn known(&self, ty: &Type) -> Cow<'_, str> {
+        let at = self.by_type.get(ty.print(&self.seed));
+        match at.and_then(|at| self.given.get(at as usize)) {
+            Some(name) => name.into(),
+            None => self.plain(ty).into(),
         }
+    }
+
+    /// Gives a name to the type with this fingerprint.
+    fn take(&mut self, name: String, print: Fingerprint) {
+        self.taken.add(self.seed.bytes(name.as_bytes()));
+        if let Some(at) = self.by_type.get(print) {
+            if let Some(known) = self.given.get_mut(at as usize) {
+                *known = name;
+            }
+            return;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "fewer than types")]
+        let at = self.given.len() as u32;
+        self.by_type.insert(print, at);
+        self.given.push(name);
     }
 
     /// Names the types of one level.
-    fn assign(&mut self, types: &BTreeSet<&Type>, local_crate: &str) {
-        let mut groups: BTreeMap<String, Vec<(Standing, &Type)>> = BTreeMap::new();
+    fn assign<'t>(&mut self, types: impl Iterator<Item = Unnamed<'t>>, local_crate: &str) {
+        let mut groups: Vec<Group<'t>> = Vec::new();
+        let mut by_name = Numbers::default();
         for ty in types {
-            if !self.by_type.contains_key(ty) {
-                let standing = standing(ty, local_crate);
-                groups
-                    .entry(self.plain(ty))
-                    .or_default()
-                    .push((standing, ty));
+            if self.by_type.get(ty.print).is_some() {
+                continue;
             }
+            let name = self.plain(ty.ty);
+            let print = self.seed.bytes(name.as_bytes());
+            let group = by_name.get(print);
+            if let Some(group) = group.and_then(|at| groups.get_mut(at as usize)) {
+                group.others.push(ty);
+                continue;
+            }
+            #[expect(clippy::cast_possible_truncation, reason = "fewer than types")]
+            by_name.insert(print, groups.len() as u32);
+            groups.push(Group {
+                name,
+                print,
+                first: ty,
+                others: Vec::new(),
+            });
         }
         let mut qualified = Vec::new();
-        for (name, group) in groups {
-            let best = group.iter().map(|(standing, _)| *standing).min();
-            let mut owners = group.iter().filter(|(standing, _)| Some(*standing) == best);
+        for group in groups {
+            let all = || std::iter::once(&group.first).chain(&group.others);
+            let best = all().map(|it| it.standing).min();
+            let mut owners = all().filter(|it| Some(it.standing) == best);
             let owner = match (owners.next(), owners.next()) {
-                (Some((standing, ty)), None) if self.is_free(&name, *standing) => Some(*ty),
+                (Some(it), None) if self.is_free(group.print, it.standing) => Some(it.print),
                 _ => None,
             };
-            if let Some(owner) = owner {
-                self.taken.insert(name.clone());
-                self.by_type.insert(owner.clone(), name);
+            if owner.is_none() || !group.others.is_empty() {
+                let mut others: Vec<_> = all().filter(|it| Some(it.print) != owner).collect();
+                others.sort_by_key(|it| it.ty);
+                let others: Vec<_> = others.into_iter().copied().collect();
+                qualified.push((group.name.clone(), others));
             }
-            let others: Vec<&Type> = group
-                .iter()
-                .map(|(_, ty)| *ty)
-                .filter(|ty| Some(*ty) != owner)
-                .collect();
-            qualified.push(others);
+            if let Some(owner) = owner {
+                self.take(group.name, owner);
+            }
         }
         // Only now are all names taken that need no qualification.
-        for group in qualified {
+        qualified.sort_by(|(name, _), (other, _)| name.cmp(other));
+        for (_, group) in qualified {
             for ty in &group {
-                let name = self.qualified(ty, &group, local_crate);
-                self.taken.insert(name.clone());
-                self.by_type.insert((*ty).clone(), name);
+                let name = self.qualified(ty.ty, &group, local_crate);
+                self.take(name, ty.print);
             }
         }
     }
 
-    fn is_free(&self, name: &str, standing: Standing) -> bool {
-        !self.taken.contains(name) && (standing == Standing::Std || !self.views.contains(name))
+    /// Whether a name, by its fingerprint, is there to be given.
+    fn is_free(&self, name: Fingerprint, standing: Standing) -> bool {
+        let is_view = || standing != Standing::Std && self.views.get(name).is_some();
+        self.taken.get(name).is_none() && !is_view()
     }
 
     /// The name with as many modules before it as tell the type from all others.
-    fn qualified(&self, ty: &Type, group: &[&Type], local_crate: &str) -> String {
+    fn qualified(&self, ty: &Type, group: &[Unnamed<'_>], local_crate: &str) -> String {
         let modules = match ty {
             Type::Path(path) => path.segments().len().saturating_sub(1),
             _ => 0,
@@ -127,10 +198,11 @@ impl Names {
         (1..=modules)
             .map(|count| (count, self.with_modules(ty, count)))
             .find(|(count, name)| {
-                self.is_free(name, standing(ty, local_crate))
-                    && !group
-                        .iter()
-                        .any(|other| *other != ty && self.with_modules(other, *count) == *name)
+                let print = self.seed.bytes(name.as_bytes());
+                let others = group.iter().map(|other| other.ty);
+                let mut others = others.filter(|other| *other != ty);
+                self.is_free(print, standing(ty, local_crate))
+                    && !others.any(|other| self.with_modules(other, *count) == *name)
             })
             .map_or_else(
                 || {
@@ -152,16 +224,16 @@ impl Names {
             Type::Never => "never".to_owned(),
             Type::Str => "str".to_owned(),
             Type::Fn => "fn".to_owned(),
-            Type::Slice(element) => format!("slice_{}", self.name(element)),
-            Type::Array(element, len) => format!("array_{len}_{}", self.name(element)),
+            Type::Slice(element) => format!("slice_{}", self.known(element)),
+            Type::Array(element, len) => format!("array_{len}_{}", self.known(element)),
             Type::Tuple(types) if types.is_empty() => "unit".to_owned(),
             Type::Tuple(types) => types
                 .iter()
-                .fold("tuple".to_owned(), |name, ty| name + "_" + &self.name(ty)),
+                .fold("tuple".to_owned(), |name, ty| name + "_" + &self.known(ty)),
             // `&str` and `&[T]` are what one thinks of as "a str" and "a slice".
             Type::Ref(to) if is_bare_unsized(to) => self.name(to),
-            Type::Ref(to) => format!("ref_{}", self.name(to)),
-            Type::RawPtr(to) => format!("ptr_{}", self.name(to)),
+            Type::Ref(to) => format!("ref_{}", self.known(to)),
+            Type::RawPtr(to) => format!("ptr_{}", self.known(to)),
             Type::Dyn(principal) => format!("dyn_{}", identifier(principal)),
             Type::Path(path) => self.path(path, modules),
         };
@@ -185,7 +257,7 @@ impl Names {
         for arg in path.args() {
             name.push('_');
             match arg {
-                Arg::Type(ty) => name += &self.name(ty),
+                Arg::Type(ty) => name += &self.known(ty),
                 Arg::Const(value) => name += &constant(value),
             }
         }
@@ -207,22 +279,31 @@ fn constant(value: &str) -> String {
         .to_owned()
 }
 
-/// Sorts a type and what it is written with by how deep each is nested.
-fn collect<'t>(ty: &'t Type, levels: &mut BTreeMap<usize, BTreeSet<&'t Type>>) -> usize {
-    let level = ty
-        .parts()
-        .into_iter()
-        .map(|part| collect(part, levels) + 1)
-        .max()
-        .unwrap_or(0);
-    if has_tag(ty) {
-        levels.entry(level).or_default().insert(ty);
+impl<'t> Levels<'t> {
+    /// Adds a type and what it is written with. Its level and fingerprint.
+    fn collect(&mut self, ty: &'t Type, seed: &Seed) -> (usize, Fingerprint) {
+        let mut level = 0;
+        let print = ty.print_of(seed, |part| {
+            let (below, print) = self.collect(part, seed);
+            level = level.max(below + 1);
+            print
+        });
+        if has_tag(ty) && self.known.get(print).is_none() {
+            self.known.insert(print, 0);
+            self.levels.entry(level).or_default().push((ty, print));
+        }
+        (level, print)
     }
-    level
 }
 
 /// Whether the type is a struct, union or enum in C, which no other may be called like.
 fn has_tag(ty: &Type) -> bool {
+    match ty {
+        Type::Path(_) if ty.as_std().is_none() => return true,
+        Type::Tuple(_) | Type::Never => return true,
+        Type::Primitive(_) | Type::Array(..) | Type::Fn => return false,
+        _ => {}
+    }
     !is_bare_unsized(ty)
         && matches!(
             ty.view(),
@@ -253,6 +334,8 @@ fn standing(ty: &Type, local_crate: &str) -> Standing {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn ty(text: &str) -> Type {

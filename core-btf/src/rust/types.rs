@@ -1,6 +1,7 @@
 //! The abstract description of a Rust type that names and views are made from.
 
 use super::std_path;
+use crate::fingerprint::{Fingerprint, Seed};
 
 /// A type as far as its name and its view go: lifetimes, mutability, calling conventions and
 /// default arguments (allocators, hashers) are not part of it.
@@ -64,13 +65,42 @@ impl Type {
         })
     }
 
-    /// The types that this one is written with, which its name is made from.
-    pub(crate) fn parts(&self) -> Vec<&Self> {
+    /// The fingerprint of the type.
+    pub(crate) fn print(&self, seed: &Seed) -> Fingerprint {
+        self.print_of(seed, |part| part.print(seed))
+    }
+
+    /// The fingerprint of the type, made of those of the types that it is written with.
+    pub(crate) fn print_of<'t>(
+        &'t self,
+        seed: &Seed,
+        mut part: impl FnMut(&'t Self) -> Fingerprint,
+    ) -> Fingerprint {
+        let kind = |kind| seed.word(seed.start(), kind);
         match self {
-            Self::Slice(ty) | Self::Array(ty, _) | Self::Ref(ty) | Self::RawPtr(ty) => vec![ty],
-            Self::Tuple(types) => types.iter().collect(),
-            Self::Path(_) => self.type_args().collect(),
-            Self::Primitive(_) | Self::Never | Self::Str | Self::Fn | Self::Dyn(_) => Vec::new(),
+            Self::Primitive(primitive) => seed.word(kind(0), *primitive as u64),
+            Self::Never => kind(1),
+            Self::Str => kind(2),
+            Self::Slice(element) => seed.pair(kind(3), part(element)),
+            Self::Array(element, len) => seed.pair(seed.word(kind(4), *len), part(element)),
+            Self::Tuple(types) => types
+                .iter()
+                .fold(kind(5), |print, ty| seed.pair(print, part(ty))),
+            Self::Ref(to) => seed.pair(kind(6), part(to)),
+            Self::RawPtr(to) => seed.pair(kind(7), part(to)),
+            Self::Fn => kind(8),
+            Self::Dyn(principal) => seed.pair(kind(9), seed.bytes(principal.as_bytes())),
+            Self::Path(path) => {
+                let len = path.segments.len() as u64;
+                let segments = path.segments.iter();
+                let print = segments.fold(seed.word(kind(10), len), |print, segment| {
+                    seed.bytes_after(print, segment.as_bytes())
+                });
+                path.args.iter().fold(print, |print, arg| match arg {
+                    Arg::Type(ty) => seed.word(seed.pair(print, part(ty)), 0),
+                    Arg::Const(text) => seed.word(seed.bytes_after(print, text.as_bytes()), 1),
+                })
+            }
         }
     }
 

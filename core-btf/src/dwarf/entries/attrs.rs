@@ -100,7 +100,6 @@ impl Number {
 
 /// The value that selects a variant.
 #[derive(Clone, Copy, Debug, Default)]
-#[expect(dead_code, reason = "for the entries of Rust")]
 pub(in crate::dwarf) struct Discriminant {
     /// The value's bits, zero-extended.
     pub(in crate::dwarf) bits: u128,

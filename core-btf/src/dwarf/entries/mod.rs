@@ -16,7 +16,7 @@ use super::error::Error;
 use super::sections::{Sections, Slice};
 use super::units::{Key, Table, Unit, Units, key_in};
 use attrs::MAX_TEXT_BYTES;
-pub(super) use attrs::{Attrs, Discriminant, Name, Slot, Text};
+pub(super) use attrs::{Attrs, Discriminant, Name, Number, Slot, Text};
 pub(super) use names::{Known, Names, is_plain};
 pub(super) use plan::Plan;
 use plan::{Action, Form, Place, Plans, Step, fixed};

@@ -13,6 +13,7 @@ use super::roots::Root;
 use crate::dedup::dedup;
 use crate::dwarf::error::Error;
 use crate::dwarf::units::Key;
+use crate::hash::Seed;
 use crate::model::{CompositeKind, IntEncoding, Member, NameOffset, Type as BtfType, TypeId};
 use crate::rust::{
     Field, FieldType, Metadata, Names, Primitive, Storage, Type, View, identifier, member_names,
@@ -50,10 +51,10 @@ pub(super) fn convert(dies: &Dies<'_>, roots: &[Root]) -> Result<BtfBuf, Error> 
 /// The BTF types of everything that is described, and those of them that stand for a type of an
 /// unknown layout, with the keys of their entries. With `paths`, each has a `DECL_TAG` of its path.
 pub(super) fn convert_all(
-    dies: &Dies<'_>,
+    dies: Dies<'_>,
     paths: bool,
 ) -> Result<(BtfBuf, Vec<(TypeId, Key)>), Error> {
-    let mut out = Converter::new(dies, &[]);
+    let mut out = Converter::new(&dies, &[]);
     out.deep = true;
     out.lenient = true;
     for die in dies.definitions() {
@@ -67,10 +68,18 @@ pub(super) fn convert_all(
         }
     }
     out.drain()?;
-    let owners = out.labels.iter().map(|label| &*label.owner);
-    let names = Names::new([], owners, &out.local);
-    name_all(&mut out.btf, &out.labels, &names)?;
-    Ok((out.btf, out.unknown))
+    let Converter {
+        mut btf,
+        unknown,
+        labels,
+        ..
+    } = out;
+    // Names take room of their own.
+    drop(dies);
+    let owners = labels.iter().map(|label| &*label.owner);
+    let names = Names::new([], owners, "");
+    name_all(&mut btf, &labels, &names)?;
+    Ok((btf, unknown))
 }
 
 /// What was made of an entry.
@@ -91,12 +100,14 @@ pub(super) struct Converter<'d> {
     /// Whether types of an unknown layout get no members, and are noted in `unknown`.
     lenient: bool,
     unknown: Vec<(TypeId, Key)>,
-    slots: HashMap<DieId, Slot>,
+    slots: HashMap<DieId, Slot, Seed>,
     queue: VecDeque<(DieId, TypeId)>,
     labels: Vec<Label>,
     primitives: HashMap<Primitive, TypeId>,
-    pointers: HashMap<TypeId, TypeId>,
-    arrays: HashMap<(TypeId, u32), TypeId>,
+    pointers: HashMap<TypeId, TypeId, Seed>,
+    arrays: HashMap<(TypeId, u32), TypeId, Seed>,
+    /// What is known of types while it is found out whether there can be a value of one.
+    pub(super) inhabited: HashMap<DieId, bool, Seed>,
     index: Option<TypeId>,
     skipped: BTreeMap<DieId, &'d [String]>,
 }
@@ -123,12 +134,13 @@ impl<'d> Converter<'d> {
             deep: false,
             lenient: false,
             unknown: Vec::new(),
-            slots: HashMap::new(),
+            slots: HashMap::with_hasher(Seed::random()),
             queue: VecDeque::new(),
             labels: Vec::new(),
             primitives: HashMap::new(),
-            pointers: HashMap::new(),
-            arrays: HashMap::new(),
+            pointers: HashMap::with_hasher(Seed::random()),
+            arrays: HashMap::with_hasher(Seed::random()),
+            inhabited: HashMap::with_hasher(Seed::random()),
             index: None,
             skipped: roots
                 .iter()
@@ -433,7 +445,7 @@ impl<'d> Converter<'d> {
                 return Err(self.error(die, format!("field {} has no type", field.name)));
             };
             // A state of an `async fn` may list a variable twice.
-            let field = (ty, field.name, field.offset);
+            let field = (ty, field.name, field.value);
             if !fields.contains(&field) {
                 fields.push(field);
             }

@@ -1,15 +1,17 @@
 //! The entries (DIEs) of Rust's types, as a tree in one array.
 
 use std::cell::RefCell;
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
 use std::rc::Rc;
 
 use gimli::{DwAte, DwTag, RunTimeEndian, constants as dw};
 
-use crate::dwarf::attrs::{Attrs, Discriminant, Number, Reader};
+use super::entries::{Die, Entries, Has, SCOPE};
+use super::read::Reader;
+use super::scopes::Scopes;
+use crate::dwarf::entries::Discriminant;
 use crate::dwarf::error::Error;
-use crate::dwarf::units::{BYTES_PER_ENTRY, Key, MAX_PATH_BYTES, Unit, Units};
+use crate::dwarf::units::{Key, Units};
+use crate::fingerprint::Seed;
 use crate::rust::Type;
 
 /// Index of an entry in [`Dies`].
@@ -22,114 +24,50 @@ impl DieId {
     }
 }
 
-/// An entry.
-#[derive(Debug)]
-pub(super) struct Die<'a> {
-    pub(super) tag: DwTag,
-    pub(super) name: &'a str,
-    /// `DW_AT_byte_size`.
-    pub(super) size: Option<u64>,
-    /// `DW_AT_data_member_location`, in bytes.
-    pub(super) offset: u64,
-    pub(super) const_value: Option<Number>,
-    pub(super) discr_value: Option<Discriminant>,
-    encoding: Option<DwAte>,
-    count: Option<u64>,
-    ty: Option<Key>,
-    discr: Option<Key>,
-    key: Key,
-    parent: Option<DieId>,
-    /// Index of the first entry that is not inside this one.
-    end: u32,
-}
-
-/// All entries of an object that have to do with types, in the order of the file.
+/// Entries that have to do with types, in the order of the file.
 #[derive(Debug)]
 pub(super) struct Dies<'a> {
     list: Vec<Die<'a>>,
+    wide: Vec<u128>,
+    scopes: Scopes<'a>,
     /// Size of `.debug_info`, behind which keys are those of `.debug_types`.
     info_bytes: u64,
     pub(super) pointer_bytes: u32,
     pub(super) big_endian: bool,
     /// Descriptions made so far.
-    types: RefCell<HashMap<DieId, Rc<Type>>>,
+    types: RefCell<Vec<Option<Rc<Type>>>>,
 }
 
 impl<'a> Dies<'a> {
-    /// Reads the entries of those units among `of_units` whose language is Rust.
-    pub(super) fn read(units: &Units<'a>, of_units: &[Unit<'a>]) -> Result<Self, Error> {
-        let mut list: Vec<Die<'a>> = Vec::new();
-        let mut tables = HashMap::new();
-        'units: for unit in of_units {
-            let at = |error| units.error(error, unit.start);
-            let abbreviations = match tables.entry(unit.table()) {
-                Entry::Occupied(table) => table.into_mut(),
-                Entry::Vacant(table) => table.insert(units.abbreviations(unit)?),
-            };
-            let first = list.len();
-            let mut raw = unit.header.entries_raw(abbreviations, None).map_err(at)?;
-            let mut reader = Reader::new(units, unit);
-            // Entries whose children are being read; `None` for one that is not kept.
-            let mut open: Vec<Option<DieId>> = Vec::new();
-            // Bytes in the names of those, which are in the path of each type inside.
-            let mut path = 0_usize;
-            let mut root = true;
-            while !raw.is_empty() {
-                #[expect(clippy::cast_possible_truncation, reason = "units end below 2^31")]
-                let offset = raw.next_offset().0 as u32;
-                let key = unit.start + offset;
-                let at = |error| units.error(error, key);
-                let Some(abbrev) = raw.read_abbreviation().map_err(at)? else {
-                    let die = open.pop().flatten();
-                    path = path.saturating_sub(name_bytes(&list, die));
-                    close(&mut list, die);
-                    continue;
-                };
-                // Inside what is not kept nothing is.
-                let kept = keeps(abbrev.tag()) && !matches!(open.last(), Some(None));
-                let die = if kept {
-                    let attrs = reader.read(&mut raw, abbrev.attributes()).map_err(at)?;
-                    if root && let Some(base) = attrs.str_offsets_base {
-                        reader.str_offsets_base = base;
-                    }
-                    if root && attrs.language.is_some_and(|it| it != dw::DW_LANG_Rust) {
-                        list.truncate(first);
-                        continue 'units;
-                    }
-                    let parent = open.last().copied().flatten();
-                    #[expect(clippy::cast_possible_truncation, reason = "fewer than keys")]
-                    let id = DieId(list.len() as u32);
-                    list.push(die(key, abbrev.tag(), parent, &attrs));
-                    units.count(key, 1 + path as u64 / BYTES_PER_ENTRY)?;
-                    Some(id)
-                } else {
-                    raw.skip_attributes(abbrev.attributes()).map_err(at)?;
-                    None
-                };
-                root = false;
-                if abbrev.has_children() {
-                    path += name_bytes(&list, die);
-                    if path > MAX_PATH_BYTES || open.len() == MAX_DEPTH {
-                        let (section, offset) = units.place(key);
-                        return Err(Error::TooDeep { section, offset });
-                    }
-                    open.push(die);
-                } else {
-                    close(&mut list, die);
-                }
-            }
-            // A damaged unit may end before its last entries do.
-            while let Some(die) = open.pop() {
-                close(&mut list, die);
-            }
+    /// All entries of the units in Rust, with variables and parameters.
+    pub(super) fn read(units: &Units<'a>) -> Result<Self, Error> {
+        let seed = Seed::random();
+        let mut scopes = Scopes::new(&seed);
+        let mut entries = Entries::new();
+        let mut reader = Reader::new(units, &seed, true);
+        for unit in units.list() {
+            reader.read(unit, &mut scopes, &mut entries)?;
         }
-        Ok(Self {
+        entries.resolve();
+        Ok(Self::new(units, entries.list, entries.wide, scopes))
+    }
+
+    /// Entries whose references are to each other.
+    pub(super) fn new(
+        units: &Units<'a>,
+        list: Vec<Die<'a>>,
+        wide: Vec<u128>,
+        scopes: Scopes<'a>,
+    ) -> Self {
+        Self {
+            types: RefCell::new(vec![None; list.len()]),
             list,
+            wide,
+            scopes,
+            info_bytes: units.sections.info().len() as u64,
             pointer_bytes: units.pointer_bytes().into(),
             big_endian: units.sections.endian == RunTimeEndian::Big,
-            info_bytes: units.sections.info().len() as u64,
-            types: RefCell::default(),
-        })
+        }
     }
 
     /// The structs, unions and enums that are defined, other than those that are part of another.
@@ -140,11 +78,7 @@ impl<'a> Dies<'a> {
                     die.tag,
                     dw::DW_TAG_structure_type | dw::DW_TAG_union_type | dw::DW_TAG_enumeration_type
                 );
-                let around = die.parent.map(|parent| self.tag(parent));
-                is_type
-                    && die.size.is_some()
-                    && !die.name.is_empty()
-                    && matches!(around, Some(dw::DW_TAG_namespace | dw::DW_TAG_compile_unit))
+                is_type && die.has == Has::Value && !die.name.is_empty() && die.parent & SCOPE != 0
             })
             .map(|(id, _)| id)
     }
@@ -196,19 +130,24 @@ impl<'a> Dies<'a> {
         self.children(id).filter(move |(_, die)| die.tag == tag)
     }
 
-    fn by_key(&self, key: Key) -> Option<DieId> {
-        let index = self.list.binary_search_by_key(&key, |die| die.key).ok()?;
-        u32::try_from(index).ok().map(DieId)
-    }
-
-    /// The type of a member, pointer, parameter or variable.
+    /// The type of a member, pointer, parameter or variable; the member that is the tag of a variant
+    /// part.
     pub(super) fn type_of(&self, id: DieId) -> Option<DieId> {
-        self.by_key(self.get(id)?.ty?)
+        self.get(id)?.ty.checked_sub(1).map(DieId)
     }
 
-    /// The member that is the tag of a variant part.
-    pub(super) fn discr(&self, variant_part: DieId) -> Option<DieId> {
-        self.by_key(self.get(variant_part)?.discr?)
+    /// The value that selects a variant, unless it is the one that is there otherwise.
+    pub(super) fn discr_value(&self, variant: DieId) -> Option<Discriminant> {
+        let die = self.get(variant)?;
+        let bits = match die.has {
+            Has::Nothing => return None,
+            Has::Value => die.value.into(),
+            Has::Wide => die.wide(&self.wide)?,
+        };
+        Some(Discriminant {
+            bits,
+            bytes: die.detail.into(),
+        })
     }
 
     /// The variant part of an enum with data.
@@ -222,7 +161,7 @@ impl<'a> Dies<'a> {
     pub(super) fn array_len(&self, id: DieId) -> Option<u64> {
         self.children_of(id, dw::DW_TAG_subrange_type)
             .next()
-            .and_then(|(_, die)| die.count)
+            .and_then(|(_, die)| die.value())
     }
 
     /// Size of a type in bytes.
@@ -233,13 +172,17 @@ impl<'a> Dies<'a> {
         for _ in 0..MAX_NESTING {
             let die = self.get(id)?;
             let size = match die.tag {
-                dw::DW_TAG_pointer_type => die.size.or(Some(self.pointer_bytes.into())),
+                dw::DW_TAG_pointer_type => die.value().or(Some(self.pointer_bytes.into())),
                 dw::DW_TAG_array_type => {
                     elements = elements.checked_mul(self.array_len(id)?)?;
                     id = self.type_of(id)?;
                     continue;
                 }
-                _ => die.size,
+                dw::DW_TAG_structure_type
+                | dw::DW_TAG_union_type
+                | dw::DW_TAG_enumeration_type
+                | dw::DW_TAG_base_type => die.value(),
+                _ => None,
             };
             return size?.checked_mul(elements);
         }
@@ -248,20 +191,24 @@ impl<'a> Dies<'a> {
 
     /// Whether a number is a signed one.
     pub(super) fn is_signed(&self, id: DieId) -> bool {
-        let encoding = self.get(id).and_then(|die| die.encoding);
-        matches!(encoding, Some(dw::DW_ATE_signed | dw::DW_ATE_signed_char))
+        let encoding = self.get(id).map(|die| DwAte(die.detail));
+        self.tag(id) == dw::DW_TAG_base_type
+            && matches!(encoding, Some(dw::DW_ATE_signed | dw::DW_ATE_signed_char))
     }
 
     /// The path of an entry, as Rust writes it.
     pub(super) fn path(&self, id: DieId) -> String {
         let mut names = Vec::new();
+        let mut scope = 0;
         let mut next = Some(id);
         while let Some(die) = next.and_then(|id| self.get(id)) {
-            if die.tag == dw::DW_TAG_compile_unit {
-                break;
-            }
             names.push(die.name);
-            next = die.parent;
+            next = (die.parent & SCOPE == 0).then_some(DieId(die.parent));
+            scope = die.parent & !SCOPE;
+        }
+        while let Some(inner) = self.scopes.get(scope).filter(|_| scope != 0) {
+            names.push(inner.name);
+            scope = inner.parent;
         }
         names.reverse();
         names.join("::")
@@ -269,11 +216,13 @@ impl<'a> Dies<'a> {
 
     /// The description of a type.
     pub(super) fn ty(&self, id: DieId) -> Rc<Type> {
-        if let Some(ty) = self.types.borrow().get(&id) {
+        if let Some(Some(ty)) = self.types.borrow().get(id.index()) {
             return Rc::clone(ty);
         }
         let ty = Rc::new(self.describe(id, MAX_NESTING));
-        self.types.borrow_mut().insert(id, Rc::clone(&ty));
+        if let Some(place) = self.types.borrow_mut().get_mut(id.index()) {
+            *place = Some(Rc::clone(&ty));
+        }
         ty
     }
 
@@ -310,73 +259,5 @@ impl<'a> Dies<'a> {
     }
 }
 
-/// Deepest nesting of entries; rustc stays below a hundred.
-const MAX_DEPTH: usize = 512;
-
 /// How deep arrays and unnamed pointers may nest in each other.
 const MAX_NESTING: u32 = 64;
-
-fn die<'a>(key: Key, tag: DwTag, parent: Option<DieId>, attrs: &Attrs<'a>) -> Die<'a> {
-    let length = |number: Number| (!number.is_negative()).then_some(number.bits);
-    Die {
-        tag,
-        name: attrs
-            .name
-            .and_then(|name| std::str::from_utf8(name).ok())
-            .unwrap_or_default(),
-        size: attrs.byte_size,
-        offset: attrs.location.unwrap_or(0),
-        const_value: attrs.const_value,
-        discr_value: attrs.discr_value,
-        encoding: attrs.encoding,
-        count: attrs.count.and_then(length).or_else(|| {
-            let last = attrs.upper_bound.and_then(length)?;
-            last.checked_add(1)
-        }),
-        ty: attrs.ty,
-        discr: attrs.discr,
-        key,
-        parent,
-        end: 0,
-    }
-}
-
-/// Bytes that an entry adds to the paths of those inside.
-fn name_bytes(list: &[Die<'_>], id: Option<DieId>) -> usize {
-    let die = id.and_then(|id| list.get(id.index()));
-    die.map_or(0, |die| die.name.len() + "::".len())
-}
-
-/// Notes where an entry ends.
-fn close(list: &mut [Die<'_>], id: Option<DieId>) {
-    #[expect(clippy::cast_possible_truncation, reason = "fewer than keys")]
-    let end = list.len() as u32;
-    if let Some(die) = id.and_then(|id| list.get_mut(id.index())) {
-        die.end = end;
-    }
-}
-
-/// Whether an entry has to do with types. Types are never inside functions: a function that has
-/// some also has a namespace.
-fn keeps(tag: DwTag) -> bool {
-    matches!(
-        tag,
-        dw::DW_TAG_compile_unit
-            | dw::DW_TAG_namespace
-            | dw::DW_TAG_structure_type
-            | dw::DW_TAG_union_type
-            | dw::DW_TAG_enumeration_type
-            | dw::DW_TAG_enumerator
-            | dw::DW_TAG_base_type
-            | dw::DW_TAG_pointer_type
-            | dw::DW_TAG_subroutine_type
-            | dw::DW_TAG_array_type
-            | dw::DW_TAG_subrange_type
-            | dw::DW_TAG_member
-            | dw::DW_TAG_variant_part
-            | dw::DW_TAG_variant
-            | dw::DW_TAG_template_type_parameter
-            | dw::DW_TAG_formal_parameter
-            | dw::DW_TAG_variable
-    )
-}

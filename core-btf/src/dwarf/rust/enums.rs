@@ -8,9 +8,10 @@ use gimli::constants as dw;
 use super::convert::{Converter, NewMember};
 use super::dies::{DieId, Dies};
 use super::naming::{Part, TagName};
-use crate::dwarf::attrs::Discriminant;
+use crate::dwarf::entries::Discriminant;
 use crate::dwarf::error::Error;
 use crate::dwarf::scalars::needs_enum64;
+use crate::hash::Seed;
 use crate::model::{CompositeKind, Enumerator, NameOffset, Type as BtfType, TypeId};
 use crate::rust::{Type, variant_names};
 
@@ -73,14 +74,14 @@ impl<'d> Converter<'d> {
         let mut values = Vec::new();
         for (_, enumerator) in self.dies.children_of(die, dw::DW_TAG_enumerator) {
             let value = enumerator
-                .const_value
+                .value()
                 .ok_or_else(|| self.error(die, "has an enumerator without value"))?;
-            let bits = value.bits.cast_signed();
+            let bits = value.cast_signed();
             names.push(enumerator.name);
             values.push(if signed {
                 bits << spare >> spare
             } else {
-                (value.bits << spare >> spare).cast_signed()
+                (value << spare >> spare).cast_signed()
             });
         }
         self.label(id, ty, Part::Fieldless(variant_names(names)));
@@ -128,12 +129,12 @@ impl<'d> Converter<'d> {
         self.composite(die, CompositeKind::Union, members)
     }
 
-    fn list_variants(&self, die: DieId) -> Result<Vec<Variant<'d>>, Error> {
+    fn list_variants(&mut self, die: DieId) -> Result<Vec<Variant<'d>>, Error> {
         let mut out = Vec::new();
         let Some(part) = self.dies.variant_part(die) else {
             return Ok(out);
         };
-        for (variant, entry) in self.dies.children_of(part, dw::DW_TAG_variant) {
+        for (variant, _) in self.dies.children_of(part, dw::DW_TAG_variant) {
             let (content, member) = self
                 .dies
                 .children_of(variant, dw::DW_TAG_member)
@@ -145,14 +146,14 @@ impl<'d> Converter<'d> {
                 // The states of an `async fn` are numbered, but their structs have names.
                 rust_name: self.dies.get(content).map_or("", |content| content.name),
                 die: content,
-                offset: member.offset,
-                value: entry.discr_value,
+                offset: member.value,
+                value: self.dies.discr_value(variant),
                 // A state's variables need not all have a value.
                 exists: self
                     .dies
                     .get(die)
                     .is_some_and(|die| die.name.starts_with('{'))
-                    || is_inhabited(self.dies, content),
+                    || is_inhabited(self.dies, content, &mut self.inhabited),
             });
         }
         let names = variant_names(out.iter().map(|variant| variant.rust_name));
@@ -166,7 +167,7 @@ impl<'d> Converter<'d> {
         let discr = self
             .dies
             .variant_part(die)
-            .and_then(|part| self.dies.discr(part));
+            .and_then(|part| self.dies.type_of(part));
         let Some(discr) = discr else {
             return Ok(Tag::None);
         };
@@ -180,7 +181,7 @@ impl<'d> Converter<'d> {
         let signed = self.dies.is_signed(ty);
         match size {
             1 | 2 | 4 | 8 => Ok(Tag::At(Place {
-                offset: member.offset,
+                offset: member.value,
                 size,
                 signed,
             })),
@@ -196,7 +197,7 @@ impl<'d> Converter<'d> {
                 }
                 let low_half = if self.dies.big_endian { 8 } else { 0 };
                 Ok(Tag::At(Place {
-                    offset: member.offset + low_half,
+                    offset: member.value.saturating_add(low_half),
                     size: 8,
                     signed,
                 }))
@@ -280,8 +281,13 @@ impl Place {
 
 /// Whether there can be a value of a type. It takes an enum without variants, somewhere inside, to
 /// make it impossible.
-fn is_inhabited(dies: &Dies<'_>, die: DieId) -> bool {
-    fn visit(dies: &Dies<'_>, die: DieId, depth: u32, known: &mut HashMap<DieId, bool>) -> bool {
+fn is_inhabited(dies: &Dies<'_>, die: DieId, known: &mut HashMap<DieId, bool, Seed>) -> bool {
+    fn visit(
+        dies: &Dies<'_>,
+        die: DieId,
+        depth: u32,
+        known: &mut HashMap<DieId, bool, Seed>,
+    ) -> bool {
         if let Some(known) = known.get(&die) {
             return *known;
         }
@@ -314,7 +320,8 @@ fn is_inhabited(dies: &Dies<'_>, die: DieId) -> bool {
         known.insert(die, inhabited);
         inhabited
     }
-    visit(dies, die, MAX_DEPTH, &mut HashMap::new())
+    known.clear();
+    visit(dies, die, MAX_DEPTH, known)
 }
 
 /// An enum whose enumerators have no names yet.

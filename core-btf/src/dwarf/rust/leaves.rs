@@ -59,7 +59,7 @@ pub(super) fn leaves(dies: &Dies<'_>, whole: DieId, wanted: &[Type]) -> Option<V
                 }
                 todo.push(Leaf {
                     die: inner,
-                    offset: part.offset.checked_add(die.offset)?,
+                    offset: part.offset.checked_add(die.value)?,
                     names,
                 });
             }

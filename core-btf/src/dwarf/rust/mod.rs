@@ -14,6 +14,9 @@
 //!
 //! | file | idea |
 //! | --- | --- |
+//! | `plans`, `known`, `values`, `read`, `entries`, `scopes` | reads the entries that have to do with types |
+//! | `alike` | which types of which units are the same |
+//! | `gather` | the entries of all units, those of each type once |
 //! | `dies` | the tree of entries, and the [`Type`](crate::rust::Type) that each describes |
 //! | `roots` | which types were asked for |
 //! | `convert` | entry to BTF type, one after the other from a queue |
@@ -21,19 +24,25 @@
 //! | `leaves`, `canonical` | where std keeps what its canonical views show |
 //! | `naming` | names, once all types are known |
 
+mod alike;
 mod canonical;
 mod convert;
 mod dies;
+mod entries;
 mod enums;
+mod gather;
+mod known;
 mod leaves;
 mod naming;
+mod plans;
+mod read;
 mod roots;
+mod scopes;
+mod values;
 
 use super::error::{Error, Problem};
 use super::sections::Sections;
-use super::sound::read_sound;
-use super::units::Key;
-use super::units::Units;
+use super::units::{Key, Unit, Units};
 use crate::model::TypeId;
 use crate::write::BtfBuf;
 
@@ -49,13 +58,18 @@ pub(super) struct Described {
 }
 
 /// All types of the units in Rust, in the same views. With `paths`, each has a `DECL_TAG` of `rust:`
-/// with its path.
+/// with its path. `done` is told which units were read.
 ///
 /// # Errors
 /// Damaged input.
-pub(super) fn describe_all(units: &Units<'_>, paths: bool) -> Result<Described, Error> {
-    let (dies, damaged) = read_sound(units.list(), |list| dies::Dies::read(units, list))?;
-    let (btf, unknown) = convert::convert_all(&dies, paths)?;
+pub(super) fn describe_all<'a>(
+    units: &Units<'a>,
+    paths: bool,
+    threads: usize,
+    done: impl Fn(&Unit<'a>) + Sync,
+) -> Result<Described, Error> {
+    let (dies, damaged) = gather::gather(units, threads, done)?;
+    let (btf, unknown) = convert::convert_all(dies, paths)?;
     Ok(Described {
         btf,
         unknown,
@@ -75,7 +89,7 @@ pub(super) fn describe_all(units: &Units<'_>, paths: bool) -> Result<Described, 
 pub fn extract_probe(object: &[u8]) -> Result<BtfBuf, Error> {
     let sections = Sections::load(object, u64::MAX)?;
     let units = Units::read(&sections, u64::MAX)?;
-    let dies = dies::Dies::read(&units, units.list())?;
+    let dies = dies::Dies::read(&units)?;
     let roots = roots::of_probe(object, &dies)?;
     convert::convert(&dies, &roots)
 }

@@ -1,5 +1,6 @@
 //! Names, once all types are known: how a type is called may depend on what others are.
 
+use std::borrow::Cow;
 use std::rc::Rc;
 
 use crate::error::Result;
@@ -41,13 +42,14 @@ pub(super) enum TagName {
 /// Gives all types their names.
 pub(super) fn name_all(btf: &mut BtfBuf, labels: &[Label], names: &Names) -> Result<()> {
     for label in labels {
-        let tag = names.name(&label.owner);
-        let (name, values): (String, Vec<String>) = match &label.part {
+        let tag = names.known(&label.owner);
+        let (name, values): (Cow<'_, str>, Vec<String>) = match &label.part {
             Part::Whole => (tag, Vec::new()),
-            Part::Variant(variant) => (variant_struct(&tag, variant), Vec::new()),
+            Part::Variant(variant) => (variant_struct(&tag, variant).into(), Vec::new()),
             Part::Fieldless(variants) => {
                 let values = variants.iter().map(|variant| enumerator(&tag, variant));
-                (tag.clone(), values.collect())
+                let values = values.collect();
+                (tag, values)
             }
             Part::Tag(values) => {
                 let values = values.iter().map(|value| match value {
@@ -56,7 +58,7 @@ pub(super) fn name_all(btf: &mut BtfBuf, labels: &[Label], names: &Names) -> Res
                     TagName::First => first(&tag),
                     TagName::Last => last(&tag),
                 });
-                (tag_enum(&tag), values.collect())
+                (tag_enum(&tag).into(), values.collect())
             }
         };
         let name = btf.intern(&name)?;

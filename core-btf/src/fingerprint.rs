@@ -1,0 +1,146 @@
+//! Fingerprints, for what is large to keep and slow to compare.
+
+use std::hash::{BuildHasher as _, RandomState};
+
+use crate::hash::Slots;
+
+/// 128 bits that stand for something: what differs has another, but for one case in 2^128.
+///
+/// They depend on numbers that each run draws, so they are good for nothing but to be compared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Fingerprint(u64, u64);
+
+impl Fingerprint {
+    /// That of what comes in no order: it is added up.
+    #[cfg(feature = "dwarf")]
+    #[must_use]
+    pub(crate) const fn and(self, other: Self) -> Self {
+        Self(self.0.wrapping_add(other.0), self.1.wrapping_add(other.1))
+    }
+}
+
+/// The numbers that fingerprints depend on.
+#[derive(Clone, Debug)]
+pub(crate) struct Seed {
+    start: Fingerprint,
+    keys: [u64; 2],
+}
+
+impl Default for Seed {
+    fn default() -> Self {
+        Self::random()
+    }
+}
+
+impl Seed {
+    pub(crate) fn random() -> Self {
+        let random = RandomState::new();
+        Self {
+            start: Fingerprint(random.hash_one(0), random.hash_one(1)),
+            keys: [random.hash_one(2) | 1, random.hash_one(3) | 1],
+        }
+    }
+
+    /// That of nothing yet.
+    pub(crate) const fn start(&self) -> Fingerprint {
+        self.start
+    }
+
+    /// That of what `print` is of, and a word.
+    #[inline]
+    pub(crate) fn word(&self, print: Fingerprint, word: u64) -> Fingerprint {
+        let [first, second] = self.keys;
+        Fingerprint(
+            folded(print.0 ^ word, first),
+            folded(print.1 ^ word, second),
+        )
+    }
+
+    /// That of what `print` is of, and what `other` is of.
+    #[inline]
+    pub(crate) fn pair(&self, print: Fingerprint, other: Fingerprint) -> Fingerprint {
+        let [first, second] = self.keys;
+        let print = Fingerprint(
+            folded(print.0 ^ other.0, first),
+            folded(print.1 ^ other.1, second),
+        );
+        Fingerprint(
+            folded(print.0 ^ other.1, first),
+            folded(print.1 ^ other.0, second),
+        )
+    }
+
+    /// That of some bytes.
+    pub(crate) fn bytes(&self, bytes: &[u8]) -> Fingerprint {
+        self.bytes_after(self.start, bytes)
+    }
+
+    /// That of what `print` is of, and some bytes.
+    pub(crate) fn bytes_after(&self, print: Fingerprint, bytes: &[u8]) -> Fingerprint {
+        let mut print = self.word(print, bytes.len() as u64);
+        let (chunks, rest) = bytes.as_chunks::<8>();
+        for chunk in chunks {
+            print = self.word(print, u64::from_le_bytes(*chunk));
+        }
+        let mut last = [0; 8];
+        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+        self.word(print, u64::from_le_bytes(last))
+    }
+}
+
+/// The product, of which both halves are used.
+#[inline]
+fn folded(word: u64, key: u64) -> u64 {
+    let product = u128::from(word) * u128::from(key);
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
+    let folded = product as u64 ^ (product >> 64) as u64;
+    folded
+}
+
+/// What is known by its fingerprint, and the number of each.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Numbers {
+    slots: Slots,
+    list: Vec<(Fingerprint, u32)>,
+}
+
+impl Numbers {
+    /// The number of what has this fingerprint.
+    pub(crate) fn get(&self, print: Fingerprint) -> Option<u32> {
+        let is_it = |at: u32| self.at(at).is_some_and(|(other, _)| other == print);
+        let at = self.slots.find(print.0, is_it)?;
+        self.at(at).map(|(_, number)| number)
+    }
+
+    fn at(&self, at: u32) -> Option<(Fingerprint, u32)> {
+        self.list.get(at as usize - 1).copied()
+    }
+
+    /// Gives a number to what has none yet.
+    pub(crate) fn insert(&mut self, print: Fingerprint, number: u32) {
+        self.list.push((print, number));
+        #[expect(clippy::cast_possible_truncation, reason = "fewer than entries")]
+        let at = self.list.len() as u32;
+        self.slots.insert(print.0, at);
+    }
+
+    /// How often this was asked for before.
+    pub(crate) fn add(&mut self, print: Fingerprint) -> u32 {
+        let is_it = |at: u32| self.at(at).is_some_and(|(other, _)| other == print);
+        let Some(at) = self.slots.find(print.0, is_it) else {
+            self.insert(print, 0);
+            return 0;
+        };
+        let times = self.list.get_mut(at as usize - 1);
+        times.map_or(0, |(_, times)| {
+            *times += 1;
+            *times
+        })
+    }
+
+    #[cfg(feature = "dwarf")]
+    pub(crate) fn clear(&mut self) {
+        self.list.clear();
+        self.slots = Slots::default();
+    }
+}
