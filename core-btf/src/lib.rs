@@ -67,6 +67,8 @@ mod strings;
 mod subset;
 #[cfg(feature = "make")]
 pub mod tag;
+#[cfg(feature = "make")]
+mod virtual_bases;
 pub mod write;
 
 #[cfg(feature = "make")]

@@ -2,6 +2,7 @@
 
 use crate::error::{Error, Result};
 use crate::model::{Type, TypeId};
+use crate::virtual_bases;
 use crate::write::BtfBuf;
 
 impl BtfBuf {
@@ -25,13 +26,15 @@ impl BtfBuf {
         Ok(())
     }
 
-    /// The types that `roots` are made of and point to, and the tags on them, in the same order.
+    /// The types that `roots` are made of and point to, and the tags on them, in the same order; with
+    /// classes of C++ their virtual bases come along.
     ///
     /// # Errors
     /// [`Error::NoSuchType`] for a root or reference that is not there.
     pub fn closure(&self, roots: impl IntoIterator<Item = TypeId>) -> Result<Self> {
         let mut kept = vec![false; self.len() + 1];
         let mut todo: Vec<TypeId> = roots.into_iter().collect();
+        let companions = virtual_bases::companions(self);
         while let Some(id) = todo.pop() {
             #[expect(clippy::cast_possible_truncation, reason = "push() keeps to 31 bits")]
             let slot = kept.get_mut(id.index()).ok_or(Error::NoSuchType {
@@ -41,6 +44,11 @@ impl BtfBuf {
             let new = !std::mem::replace(slot, true);
             if let Some(ty) = self.get(id).filter(|_| new) {
                 ty.for_each_ref(|id| todo.push(id));
+                if let Type::Composite { name, .. } = ty
+                    && let Some(companions) = companions.get(self.name(*name))
+                {
+                    todo.extend(companions);
+                }
             }
         }
         for (id, ty) in self.iter() {

@@ -723,6 +723,93 @@ fn classes() {
     assert_eq!(found.warnings, []);
 }
 
+/// The place of a virtual base is in the vtable, as compilers and others could write it; what else an
+/// expression may compute is left out with a warning.
+#[test]
+fn virtual_bases() {
+    let (dup, deref, minus, plus) = ("0x12", "0x06", "0x1c", "0x22");
+    for (expression, value) in [
+        (&[dup, deref, "0x48", minus, deref, plus][..], Some(-24)),
+        (
+            &[dup, deref, "0x10, 0xa0, 0x01", minus, deref, plus],
+            Some(-160),
+        ),
+        (
+            &[
+                dup,
+                deref,
+                "0x0d, 0xff, 0xff, 0xff, 0xff",
+                plus,
+                deref,
+                plus,
+            ],
+            Some(-1),
+        ),
+        (&[dup, deref, "0x23, 0x10", deref, plus], Some(16)),
+        (&[dup, "0x94, 0x04", "0x48", minus, deref, plus], None),
+        (&[dup, deref, "0x48", minus, deref], None),
+        (&[dup, deref, "0x48", minus, deref, plus, dup], None),
+        (&[deref, "0x48", minus, deref, plus], None),
+        (
+            &[
+                dup,
+                deref,
+                "0x0c, 0xff, 0xff, 0xff, 0xff",
+                minus,
+                deref,
+                plus,
+            ],
+            None,
+        ),
+        (&["0x23, 0x10"], None),
+    ] {
+        let bytes = expression.join(", ");
+        let len = bytes.split(',').count();
+        let location = format!(".byte {len}, {bytes}");
+        let mut unit = Unit::new();
+        unit.open(
+            "base",
+            dw::DW_TAG_class_type,
+            &[Attr::Name("b"), Attr::Size(4)],
+        );
+        let member = [Attr::Name("x"), Attr::Type("int"), Attr::At(0)];
+        unit.leaf("", dw::DW_TAG_member, &member);
+        unit.close();
+        unit.open(
+            "",
+            dw::DW_TAG_class_type,
+            &[Attr::Name("d"), Attr::Size(16)],
+        );
+        let at = dw::DW_AT_data_member_location;
+        let inheritance = [
+            Attr::Type("base"),
+            Attr::Raw(at, dw::DW_FORM_exprloc, &location),
+            Attr::Number(dw::DW_AT_virtuality, 1),
+        ];
+        unit.leaf("", dw::DW_TAG_inheritance, &inheritance);
+        unit.close();
+        let object = unit.object();
+        let found = rooted(&object, "d").unwrap();
+        let values = found.btf.types().iter().find_map(|ty| match ty {
+            Type::Enum { name, values, .. } => Some((found.btf.name(*name), values.as_slice())),
+            _ => None,
+        });
+        let warnings: Vec<_> = found.warnings.iter().map(|it| it.problem).collect();
+        match value {
+            None => assert_eq!((values, &*warnings), (None, &[Problem::VirtualBase][..])),
+            Some(value) => {
+                let (name, values) = values.unwrap();
+                let [only] = values else { panic!("{values:?}") };
+                let places = (name, found.btf.name(only.name), only.value);
+                assert_eq!(places, ("d__virtual_bases", "d__virtual_b", value));
+                assert_eq!(warnings, []);
+                // The root brings it along.
+                assert!(spell(&found.btf).contains(&"struct b 4 {int x@0}".to_owned()));
+            }
+        }
+    }
+}
+
 #[test]
 fn names() {
     let mut unit = Unit::new();

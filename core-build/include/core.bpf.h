@@ -30,12 +30,15 @@
  *   core_read_bytes(dst, size, ptr, field)  bytes of an array of bytes
  *   core_read_elem(ptr, array, i)           element of an array of integers in a struct
  *   core_at(first, i)                       pointer to element i of structs that begin at `first`
+ *   core_virtual_base(ptr, class, base)     pointer to the virtual base class `base` of a C++ object,
+ *                                           where `ptr` is a `struct class *`: its place depends on
+ *                                           the class of the whole object, and is in its vtable
  *
  * `field` may go through embedded structs (`a.b`) and constant indices (`a[2].b`). Up to 6 fields
  * follow pointers, as with BPF_CORE_READ: core_read(conn, peer, port) is conn->peer->port.
  *
- * core_read, core_read_ptr and core_read_elem give 0 when memory cannot be read. These return 0 or
- * a negative error, and store the value:
+ * core_read, core_read_ptr, core_read_elem and core_virtual_base give 0 when memory cannot be read.
+ * These return 0 or a negative error, and store the value:
  *
  *   core_read_into(&value, ptr, field)
  *   core_read_ptr_into(&pointer, ptr, field)
@@ -275,6 +278,19 @@ struct ___core_none {
 	___core_size ? (__typeof__(___core_p))						\
 			((unsigned long)___core_p + (unsigned long)(i) * ___core_size)	\
 		     : (__typeof__(___core_p))0;					\
+})
+
+/* NULL and a vtable that cannot be read have no base. */
+#define core_virtual_base(ptr, class, base) ({						\
+	const struct class *___core_p = (ptr);						\
+	unsigned long ___core_vtable = 0;						\
+	long ___core_by = 0, ___core_rc;						\
+	___core_rc = ___core_fetch(&___core_vtable, sizeof(___core_vtable), ___core_p);	\
+	___core_vtable += bpf_core_enum_value(enum class##__virtual_bases,		\
+					      class##__virtual_##base);			\
+	___core_rc = ___core_rc ?: ___core_fetch(&___core_by, sizeof(___core_by),	\
+						 (const void *)___core_vtable);		\
+	(struct base *)(___core_rc ? 0 : (unsigned long)___core_p + ___core_by);	\
 })
 
 /* Chains of pointers: all fields but the last are pointers that are followed. */

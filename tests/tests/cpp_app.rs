@@ -85,7 +85,12 @@ mod root {
             assert!(status.success(), "{compiler}: {said}");
             assert_eq!(seen, said, "{compiler}");
             assert_eq!(seen.lines().count(), 2, "{compiler}");
-            for words in ["window -5 300 ring 1099511627776 name short ", "key 1000\n"] {
+            for words in [
+                "window -5 300 ring 1099511627776 origin 1234567 hops 2 name short ",
+                // The whole object is of another class.
+                "origin 7654321 hops 9 ",
+                "key 1000\n",
+            ] {
                 assert!(seen.contains(words), "{compiler}: {seen}");
             }
         }

@@ -3,14 +3,18 @@
 //! A base is an unnamed member, so that CO-RE finds its members as those of the class. That must
 //! lead to what C++ means: where a class has a member of the name of one of a base's, or two bases
 //! do, CO-RE would take the first. The bases of such a class are named, `base_` and their type.
+//!
+//! Where a virtual base is depends on the class of the whole object, whose vtable has it. It is no
+//! member, then; an [enum](crate::virtual_bases) says where in the vtable.
 
 use std::collections::HashSet;
 
 use super::collect::Collected;
 use super::entries::Names;
-use super::error::Error;
+use super::error::{Error, Problem};
 use super::list::TypeList;
-use crate::model::{Member, NameOffset, Type, TypeId};
+use crate::model::{Enumerator, Member, NameOffset, Type, TypeId};
+use crate::virtual_bases;
 
 /// Longest chain of classes, each the base of the next.
 const MAX_BASES: usize = 64;
@@ -32,6 +36,56 @@ pub(super) fn settle_bases(out: &mut Collected<'_>) -> Result<(), Error> {
             TypeId::from_index(at),
             0,
         )?;
+    }
+    Ok(())
+}
+
+/// Makes the enums that say where the places of virtual bases are.
+pub(super) fn settle_virtual_bases(out: &mut Collected<'_>) -> Result<(), Error> {
+    let bases = std::mem::take(&mut out.virtual_bases);
+    let offsets = std::mem::take(&mut out.vtable_offsets);
+    let bases: Vec<_> = bases.into_iter().zip(offsets).collect();
+    // Those of a class follow each other.
+    for bases in bases.chunk_by(|((one, _), _), ((other, _), _)| one == other) {
+        let Some(&((class, _), _)) = bases.first() else {
+            continue;
+        };
+        let name = |ty| match out.types.get(ty) {
+            Some(Type::Composite { name, .. }) => {
+                out.names.with(|names| names.get(*name).to_owned())
+            }
+            _ => String::new(),
+        };
+        let class_name = name(class);
+        let named: Vec<_> = (bases.iter())
+            .map(|((_, base), offset)| (name(*base), *offset))
+            .filter(|(base, _)| !base.is_empty() && !class_name.is_empty())
+            .collect();
+        let key = out.keys.get(class.index() - 1).copied().unwrap_or_default();
+        if named.len() < bases.len() {
+            out.warn(key, Problem::VirtualBase);
+        }
+        if named.is_empty() {
+            continue;
+        }
+        let mut values = Vec::with_capacity(named.len());
+        for (base, offset) in named {
+            values.push(Enumerator {
+                name: out
+                    .names
+                    .intern(&virtual_bases::enumerator(&class_name, &base))?,
+                value: offset.into(),
+            });
+        }
+        let name = out.names.intern(&virtual_bases::enum_name(&class_name))?;
+        let places = Type::Enum {
+            name,
+            size_bytes: 4,
+            signed: true,
+            wide: false,
+            values,
+        };
+        out.push(key, places)?;
     }
     Ok(())
 }

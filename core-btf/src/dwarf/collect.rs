@@ -86,6 +86,10 @@ pub(super) struct Collected<'n> {
     pub(super) index_type: Option<TypeId>,
     /// Pointers to members, whose form depends on what they lead to, a pending reference.
     pub(super) member_pointers: Vec<(TypeId, TypeId)>,
+    /// Classes and their virtual bases, pending references, ...
+    pub(super) virtual_bases: Vec<(TypeId, TypeId)>,
+    /// ... and where in the vtable their places are, in bytes.
+    pub(super) vtable_offsets: Vec<i32>,
     /// Notes on members of types that are not finished.
     pub(super) member_tags: Vec<TypeId>,
     /// Typedefs inside of classes: kept only where they are used.
@@ -118,6 +122,8 @@ impl<'n> Collected<'n> {
             stand_ins: Vec::new(),
             index_type: None,
             member_pointers: Vec::new(),
+            virtual_bases: Vec::new(),
+            vtable_offsets: Vec::new(),
             member_tags: Vec::new(),
             inner_typedefs: Vec::new(),
             has_bases: false,

@@ -1,6 +1,6 @@
 //! The runs of units of one object become one set of types, with all references resolved.
 
-use super::bases::settle_bases;
+use super::bases::{settle_bases, settle_virtual_bases};
 use super::collect::{Collected, Function, LOCAL, LateBitfield, StandIn};
 use super::entries::Names;
 use super::error::{Error, Problem};
@@ -67,13 +67,16 @@ pub(super) fn join<'n>(
             ty.for_each_ref_mut(|reference| resolve(*key, reference));
         }
         let late = chunk.late_enums.iter_mut();
-        for (ty, reference) in late.chain(&mut chunk.member_pointers) {
+        let late = late.chain(&mut chunk.member_pointers);
+        for (ty, reference) in late.chain(&mut chunk.virtual_bases) {
             let key = chunk.keys.get(ty.index() - 1).copied();
             resolve(key.unwrap_or_default(), reference);
             *ty = shift(*ty);
         }
         out.late_enums.append(&mut chunk.late_enums);
         out.member_pointers.append(&mut chunk.member_pointers);
+        out.virtual_bases.append(&mut chunk.virtual_bases);
+        out.vtable_offsets.append(&mut chunk.vtable_offsets);
         let typedefs = chunk.inner_typedefs.iter();
         out.inner_typedefs.extend(typedefs.map(|ty| shift(*ty)));
         out.keys.append(&mut chunk.keys);
@@ -114,7 +117,8 @@ pub(super) fn settle(out: &mut Collected<'_>) -> Result<(), Error> {
     settle_bitfields(out);
     settle_enums(out);
     settle_member_pointers(out)?;
-    settle_bases(out)
+    settle_bases(out)?;
+    settle_virtual_bases(out)
 }
 
 /// What the entry at `key` of any run stands for.

@@ -143,7 +143,17 @@ impl CompositeFrame {
             }
             // Where it is depends on the type of the whole object.
             dw::DW_TAG_inheritance if attrs.has(Slot::Virtuality) => {
-                out.warn(key, Problem::VirtualBase);
+                let offset = attrs.get(Slot::VtableOffset).map(u64::cast_signed);
+                match offset.and_then(|it| i32::try_from(it).ok()) {
+                    Some(offset) => {
+                        let base = pending(attrs.key(Slot::Type));
+                        out.virtual_bases.push((self.ty, base));
+                        out.vtable_offsets.push(offset);
+                    }
+                    None => {
+                        out.warn(key, Problem::VirtualBase);
+                    }
+                }
                 return None;
             }
             dw::DW_TAG_member | dw::DW_TAG_inheritance => match attrs.odd {

@@ -12,7 +12,7 @@
 //! | `_Atomic`, packed and other qualifiers without a BTF kind | the type they qualify |
 //! | C++ references and `nullptr_t` | PTR |
 //! | C++ base classes | unnamed members, where CO-RE looks for members too; `base_` and their name where members would be mistaken for others; empty ones are left out |
-//! | C++ virtual base classes, whose place is not fixed | left out, with a [`Warning`] |
+//! | C++ virtual base classes, whose place is not fixed | no members; an [enum](#virtual-base-classes) of where their places are |
 //! | C++ pointers to members, to member functions | INT, `struct { long ptr; long adj; }` |
 //! | Rust | the views of [`crate::rust`], for all types that units in Rust describe; no functions |
 //! | annotations of clang, and of gcc 16 on | `DECL_TAG`, `TYPE_TAG` |
@@ -33,6 +33,19 @@
 //! unnamed namespace is `anonymous_namespace`. More than 127 bytes are cut, with a hash of the whole at the
 //! end. Enumerators are named like types beside their enum, those of an `enum class` like types inside of
 //! it. Functions have their linkage names. Names of C stay as they are.
+//!
+//! # Virtual base classes
+//! Where a virtual base is in an object depends on the class of the whole object: a pointer to a
+//! `net::Conn` may lead into something larger. For a class with the virtual base `net::Base` there is
+//!
+//! ```c
+//! enum net_Conn__virtual_bases { net_Conn__virtual_net_Base = -24 };
+//! ```
+//!
+//! The object's first word is a pointer into the vtable of its class. As many bytes from there as the
+//! enumerator says is a number of the size of a pointer: the bytes from the `net::Conn` to its `net::Base`.
+//! `core_virtual_base()` of `core.bpf.h` follows all of that. A base of a base is a virtual base of the class
+//! that names it, and is reached through that.
 
 mod annotations;
 mod arrays;

@@ -113,7 +113,8 @@ pub(super) fn resolve_unit(
         ty.for_each_ref_mut(|reference| resolve(at, reference));
     }
     let late = chunk.late_enums.iter_mut();
-    for (ty, reference) in late.chain(&mut chunk.member_pointers) {
+    let late = late.chain(&mut chunk.member_pointers);
+    for (ty, reference) in late.chain(&mut chunk.virtual_bases) {
         resolve(ty.index() - 1, reference);
     }
     for (owner, target) in lost {

@@ -94,7 +94,7 @@ fn names_and_members_are_where_they_are_looked_for() {
             Some(0),
             "{command}"
         );
-        // A virtual base has no fixed place.
+        // A virtual base has no fixed place; `virtual_bases` has what there is of it.
         assert_eq!(offset("net_Virt", "v"), Some(8), "{command}");
         assert_eq!(offset("net_Virt", "b"), None, "{command}");
         let size = |member| {
@@ -131,6 +131,52 @@ fn names_and_members_are_where_they_are_looked_for() {
                 "{command}: {value:?} of {enumerators:?}"
             );
         }
+    }
+}
+
+/// What the enum of a class says leads to where gdb finds the base, in objects of several classes; the
+/// class itself has no member of it.
+#[test]
+fn virtual_bases() {
+    for command in COMPILERS {
+        let dir = tempfile::tempdir().unwrap();
+        let program = compile(
+            dir.path(),
+            &format!("{command} -std=c++17"),
+            &fixture("types.cc"),
+        );
+        let found = extract(&std::fs::read(&program).unwrap(), &Options::default()).unwrap();
+        let value = |enumerator: &str| {
+            let enums = found.btf.types().iter().filter_map(|ty| match ty {
+                Type::Enum { values, .. } => Some(values.iter()),
+                _ => None,
+            });
+            let mut values = enums.flatten();
+            values
+                .find(|it| found.btf.name(it.name) == enumerator)
+                .unwrap()
+                .value
+        };
+        let mut gdb = Command::new("gdb");
+        gdb.args(["-batch", "-nx", "-ex", "break main", "-ex", "run"]);
+        for (object, class, base) in [
+            ("virt", "Virt", "Base"),
+            ("diamond", "Virt", "Base"),
+            ("second", "Virt", "Base"),
+            ("diamond", "Diamond", "Other"),
+            ("second", "Second", "Other"),
+            ("second", "Second", "Virt"),
+        ] {
+            let at = value(&format!("net_{class}__virtual_net_{base}"));
+            let pointer = format!("(long)(net::{class} *)&{object}");
+            let expected = format!("(long)(net::{base} *)(net::{class} *)&{object}");
+            let ours = format!("{pointer} + *(long *)(*(long *)({pointer}) + {at})");
+            gdb.arg("-ex").arg(format!("print {ours} == {expected}"));
+        }
+        let output = gdb.arg(&program).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stdout);
+        let same = said.lines().filter(|line| line.ends_with(" = true"));
+        assert_eq!(same.count(), 6, "{command}: {said}");
     }
 }
 

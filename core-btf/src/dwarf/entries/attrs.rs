@@ -35,6 +35,8 @@ pub(in crate::dwarf) enum Slot {
     DataBitOffset,
     /// `DW_AT_data_member_location`, in bytes.
     Location,
+    /// The same where it is read from the object's vtable: bytes from the start of that.
+    VtableOffset,
     /// `DW_AT_encoding`
     Encoding,
     /// `DW_AT_count`, where it is a constant.

@@ -312,10 +312,16 @@ impl<'a> UnitContext<'_, 'a> {
             }
         };
         match step.action {
-            Action::Location => match self.constant(block) {
-                Some(value) => attrs.set(step.slot, value, false),
-                None => attrs.set_odd(step.attribute),
-            },
+            Action::Location => {
+                if let Some(value) = self.constant(block) {
+                    attrs.set(step.slot, value, false);
+                } else {
+                    if let Some(offset) = self.in_vtable(block) {
+                        attrs.set(Slot::VtableOffset, offset.cast_unsigned(), true);
+                    }
+                    attrs.set_odd(step.attribute);
+                }
+            }
             Action::Discriminant => match <[u8; 16]>::try_from(block.slice()) {
                 Ok(bytes) => attrs.set_discriminant(Discriminant {
                     bits: match self.sections.endian {
@@ -344,6 +350,43 @@ impl<'a> UnitContext<'_, 'a> {
         let mut operations = Expression(block).operations(self.encoding);
         match (operations.next(), operations.next()) {
             (Ok(Some(Operation::PlusConstant { value })), Ok(None)) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// Where in the vtable it is that a location expression reads what it adds to the object's
+    /// address: that of a virtual base class. The vtable is where the object's first word leads.
+    fn in_vtable(&self, block: Slice<'a>) -> Option<i64> {
+        let mut operations = Expression(block).operations(self.encoding);
+        let mut next = || operations.next().ok();
+        let is_word = |size| size == self.encoding.address_size;
+        let Operation::Pick { index: 0 } = next()?? else {
+            return None;
+        };
+        let Operation::Deref { size, .. } = next()?? else {
+            return None;
+        };
+        let offset = match next()?? {
+            Operation::PlusConstant { value } => i64::try_from(value).ok()?,
+            constant => {
+                let value = match constant {
+                    Operation::UnsignedConstant { value } => i64::try_from(value).ok()?,
+                    Operation::SignedConstant { value } => value,
+                    _ => return None,
+                };
+                match next()?? {
+                    Operation::Minus => value.checked_neg()?,
+                    Operation::Plus => value,
+                    _ => return None,
+                }
+            }
+        };
+        match (next()??, next()??, next()?) {
+            (Operation::Deref { size: second, .. }, Operation::Plus, None)
+                if is_word(size) && is_word(second) =>
+            {
+                Some(offset)
+            }
             _ => None,
         }
     }
