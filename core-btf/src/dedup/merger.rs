@@ -69,12 +69,47 @@ pub(crate) struct Merger {
     tags: Vec<Tag>,
     tag_slots: Slots,
     symbols: Vec<Symbol>,
-    /// The types of all parts in their order, by their place in `types`, from 1.
-    listed: Vec<u32>,
-    /// Where each part's end in `listed`.
-    ends: Vec<usize>,
+    /// For each part its types in their order, by their place in `types`, from 1.
+    parts: Vec<Listing>,
     /// The last part that each type was listed for.
     listed_for: Vec<u32>,
+}
+
+/// Numbers that are near to each other, each as its distance from the one before: seven bits to a byte,
+/// the lowest first. The units of a program list most of its types over and over.
+#[derive(Debug, Default)]
+struct Listing(Vec<u8>);
+
+impl Listing {
+    /// Adds `number`, which comes behind `last`.
+    fn push(&mut self, last: &mut u32, number: u32) {
+        let distance = number.wrapping_sub(*last).cast_signed();
+        // The sign is the lowest bit, so that small distances either way are small numbers.
+        let mut rest = (distance << 1 ^ distance >> 31).cast_unsigned();
+        while rest >= 0x80 {
+            #[expect(clippy::cast_possible_truncation, reason = "seven bits at a time")]
+            self.0.push(rest as u8 | 0x80);
+            rest >>= 7;
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "seven bits are left")]
+        self.0.push(rest as u8);
+        *last = number;
+    }
+
+    fn iter(&self) -> impl Iterator<Item = u32> {
+        let (mut last, mut rest, mut shift) = (0_u32, 0, 0);
+        self.0.iter().filter_map(move |byte| {
+            rest |= u32::from(byte & 0x7f) << shift;
+            shift += 7;
+            if byte & 0x80 != 0 {
+                return None;
+            }
+            let distance = rest >> 1 ^ (rest & 1).wrapping_neg();
+            last = last.wrapping_add(distance);
+            (rest, shift) = (0, 0);
+            Some(last)
+        })
+    }
 }
 
 /// The types of a part while they are added.
@@ -122,8 +157,7 @@ impl Merger {
             tags: Vec::new(),
             tag_slots: Slots::default(),
             symbols: vec![Symbol::Only(0)],
-            listed: Vec::new(),
-            ends: Vec::new(),
+            parts: Vec::new(),
             listed_for: vec![0],
         }
     }
@@ -150,15 +184,18 @@ impl Merger {
             path.push(id);
             self.store(&mut part, &mut path)?;
         }
-        let number = word(self.ends.len() + 1)?;
+        let number = word(self.parts.len() + 1)?;
+        let mut listing = Listing::default();
+        let mut last = 0;
         for id in ids() {
             let stored = get(&part.stored, id.0);
             if get(&self.listed_for, stored) != number {
                 set(&mut self.listed_for, stored as usize, number);
-                self.listed.push(stored);
+                listing.push(&mut last, stored);
             }
         }
-        self.ends.push(self.listed.len());
+        listing.0.shrink_to_fit();
+        self.parts.push(listing);
         Ok(())
     }
 
@@ -168,7 +205,7 @@ impl Merger {
         part: &mut Part,
         ids: impl Fn() -> I,
     ) -> Result<()> {
-        let number = word(self.ends.len() + 1)?;
+        let number = word(self.parts.len() + 1)?;
         let mut announcements = Vec::new();
         for id in ids() {
             let Some(name) = part.ty(id).and_then(tag) else {

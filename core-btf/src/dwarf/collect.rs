@@ -7,14 +7,14 @@
 use gimli::{DwTag, RunTimeEndian, constants as dw};
 
 use super::annotations;
-use super::entries::{Attrs, Entries, Names, Shelf, Slot};
+use super::entries::{Attrs, Entries, Names, Shelf, Slot, Text};
 use super::error::{Error, Problem};
 use super::language::{is_flat, lower_bound};
 use super::list::TypeList;
-use super::spelling::{Scopes, is_scope, symbol};
+use super::spelling::{Scopes, is_scope};
 use super::types::{self, Frame};
 use super::units::{BYTES_PER_ENTRY, Key, MAX_PATH_BYTES, Unit, Units};
-use crate::model::{Type, TypeId};
+use crate::model::{Enumerator, Member, Param, Type, TypeId};
 
 /// Marks a pending reference that is the id of a type made in this pass.
 pub(super) const LOCAL: u32 = 1 << 31;
@@ -38,10 +38,12 @@ pub(super) enum Meaning {
 
 /// A function or declaration of one.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Function {
+pub(super) struct Function<'a> {
     pub(super) key: Key,
     /// The FUNC, unless the entry has no name of its own.
     pub(super) ty: Option<TypeId>,
+    /// `DW_AT_linkage_name`, by which the FUNC is to be called.
+    pub(super) symbol: Option<Text<'a>>,
     /// The abstract instance or declaration that describes it.
     pub(super) origin: Option<Key>,
     /// Whether it has code.
@@ -76,7 +78,12 @@ pub(super) struct Collected<'n> {
     pub(super) keys: Vec<Key>,
     /// By ascending key.
     pub(super) meanings: Vec<(Key, Meaning)>,
-    pub(super) functions: Vec<Function>,
+    /// Members of the structs and unions that are being read, those of inner ones last; likewise values
+    /// of enums and parameters of functions.
+    pub(super) members: Vec<Member>,
+    pub(super) values: Vec<Enumerator>,
+    pub(super) params: Vec<Param>,
+    pub(super) functions: Vec<Function<'n>>,
     pub(super) late_bitfields: Vec<LateBitfield>,
     /// Enums whose sign is that of an underlying type, as a pending reference.
     pub(super) late_enums: Vec<(TypeId, TypeId)>,
@@ -115,6 +122,9 @@ impl<'n> Collected<'n> {
             types: TypeList::default(),
             keys: Vec::new(),
             meanings: Vec::new(),
+            members: Vec::new(),
+            values: Vec::new(),
+            params: Vec::new(),
             functions: Vec::new(),
             late_bitfields: Vec::new(),
             late_enums: Vec::new(),
@@ -228,12 +238,12 @@ pub(super) struct Wanted {
 }
 
 /// Reads the entries of a unit into `out`, which has no types yet. An error leaves it half full.
-pub(super) fn collect<'a>(
+pub(super) fn collect<'n, 'a: 'n>(
     units: &Units<'a>,
     unit: &Unit<'a>,
     shelf: &mut Shelf<'_>,
     wanted: Wanted,
-    out: &mut Collected<'_>,
+    out: &mut Collected<'n>,
 ) -> Result<(), Error> {
     out.big_endian = units.sections.endian == RunTimeEndian::Big;
     out.pointer_bytes = units.pointer_bytes();
@@ -263,11 +273,6 @@ pub(super) fn collect<'a>(
             Frame::Other
         } else if matters(plan.tag, frames.last(), wanted.functions) {
             entries.read(plan, &mut attrs)?;
-            if plan.tag == dw::DW_TAG_subprogram
-                && let Some(symbol) = symbol(&attrs)
-            {
-                attrs.rename(out.names.intern_bytes(symbol));
-            }
             let spelling = scopes.spell(plan.tag, key, &attrs);
             let spelled = spelling.as_ref().map_or(0, |it| it.original.len());
             tally.add(key, spelled)?;

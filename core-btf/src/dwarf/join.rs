@@ -8,6 +8,7 @@ use super::list::TypeList;
 use super::members::{bitfield_offset, method_pointer};
 use super::resolve::{Found, Meanings, find, stand_in};
 use super::scalars::settle_enum;
+use super::spelling::function_name;
 use super::units::Key;
 use crate::model::{Type, TypeId};
 
@@ -235,9 +236,10 @@ fn settle_enums(out: &mut Collected<'_>) {
     }
 }
 
-/// For each FUNC whether its function has code: the entry itself, or one that refers to it as its
-/// abstract instance or declaration.
-pub(super) fn functions_with_code(functions: &[Function]) -> Vec<(TypeId, bool)> {
+/// The FUNCs whose function has code: the entry itself, or one that refers to it as its abstract
+/// instance or declaration. They are called by their symbols, where they have any.
+pub(super) fn functions_with_code(all: &mut Collected<'_>) -> Result<Vec<TypeId>, Error> {
+    let functions = std::mem::take(&mut all.functions);
     let mut code: Vec<bool> = vec![false; functions.len()];
     for start in 0..functions.len() {
         let mut at = start;
@@ -257,9 +259,18 @@ pub(super) fn functions_with_code(functions: &[Function]) -> Vec<(TypeId, bool)>
             }
         }
     }
-    functions
-        .iter()
-        .zip(code)
-        .filter_map(|(function, code)| Some((function.ty?, code)))
-        .collect()
+    let mut found = Vec::new();
+    for (function, _) in functions.iter().zip(code).filter(|(_, code)| *code) {
+        let Some(ty) = function.ty else { continue };
+        found.push(ty);
+        if let Some(symbol) = function.symbol
+            && let Some(Type::Func { name, .. }) = all.types.get_mut(ty)
+        {
+            *name = all.names.with(|names| {
+                let called = function_name(symbol.bytes(), names.get(*name));
+                names.intern(&called)
+            })?;
+        }
+    }
+    Ok(found)
 }

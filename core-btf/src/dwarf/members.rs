@@ -17,7 +17,8 @@ use crate::write::{MAX_BITFIELD_OFFSET, MAX_VLEN};
 pub(super) struct CompositeFrame {
     key: Key,
     pub(super) ty: TypeId,
-    members: Vec<Member>,
+    /// Number of members of those around it.
+    first_member: usize,
     /// Number of notes on members of other types that are not settled.
     first_tag: usize,
     /// It has base classes, some of which will be left out.
@@ -116,7 +117,7 @@ pub(super) fn composite(
     Ok(Frame::Composite(CompositeFrame {
         key,
         ty,
-        members: Vec::new(),
+        first_member: out.members.len(),
         first_tag: out.member_tags.len(),
         bases: false,
         spoiled,
@@ -125,6 +126,11 @@ pub(super) fn composite(
 }
 
 impl CompositeFrame {
+    /// Number of its members so far.
+    fn count(&self, out: &Collected<'_>) -> usize {
+        out.members.len().saturating_sub(self.first_member)
+    }
+
     /// Adds a member or base class; what else stands among the members of a type is no part of
     /// its layout. Says what notes on it are on.
     pub(super) fn add(
@@ -159,13 +165,13 @@ impl CompositeFrame {
             dw::DW_TAG_member | dw::DW_TAG_inheritance => match attrs.odd {
                 None => match self.place(out, attrs) {
                     Ok((offset_bits, bitfield_bits)) => {
-                        self.members.push(Member {
+                        out.members.push(Member {
                             name: attrs.name_offset(),
                             ty: pending(attrs.key(Slot::Type)),
                             offset_bits,
                             bitfield_bits,
                         });
-                        return Some(Owner::Part(self.ty, self.members.len() - 1));
+                        return Some(Owner::Part(self.ty, self.count(out) - 1));
                     }
                     Err(problem) => problem,
                 },
@@ -206,7 +212,7 @@ impl CompositeFrame {
                     self.late = true;
                     out.late_bitfields.push(LateBitfield {
                         ty: self.ty,
-                        member: self.members.len(),
+                        member: self.count(out),
                         bit_offset: from_top,
                     });
                     start
@@ -224,17 +230,18 @@ impl CompositeFrame {
 
     /// Stores the members, by ascending offset.
     pub(super) fn close(mut self, out: &mut Collected<'_>) {
-        let sorted = self.members.is_sorted_by_key(|member| member.offset_bits);
+        let mut members = out.members.split_off(self.first_member);
+        let sorted = members.is_sorted_by_key(|member| member.offset_bits);
         let tagged = out.member_tags.len() > self.first_tag;
         if tagged {
-            self.settle_tags(out);
+            self.settle_tags(out, &members);
         }
         if !self.late && !sorted {
-            self.members.sort_by_key(|member| member.offset_bits);
+            members.sort_by_key(|member| member.offset_bits);
         }
-        let bitfields = self.members.iter().any(|member| member.bitfield_bits != 0);
-        let last = self.members.last().map_or(0, |member| member.offset_bits);
-        if self.members.len() as u64 > MAX_VLEN {
+        let bitfields = members.iter().any(|member| member.bitfield_bits != 0);
+        let last = members.last().map_or(0, |member| member.offset_bits);
+        if members.len() as u64 > MAX_VLEN {
             let problem = Problem::Limit("number of members");
             self.spoiled.get_or_insert((self.key, problem));
         } else if bitfields && u64::from(last) > MAX_BITFIELD_OFFSET {
@@ -243,17 +250,17 @@ impl CompositeFrame {
         }
         if let Some((key, problem)) = self.spoiled {
             out.stand_in(self.ty, key, problem);
-        } else if let Some(Type::Composite { members, .. }) = out.types.get_mut(self.ty) {
-            *members = self.members;
+        } else if let Some(Type::Composite { members: place, .. }) = out.types.get_mut(self.ty) {
+            *place = members;
         }
     }
 
     /// Gives notes on members the numbers that those have when they are sorted. Numbers that are not
     /// known yet, or of no use, leave no note.
-    fn settle_tags(&self, out: &mut Collected<'_>) {
+    fn settle_tags(&self, out: &mut Collected<'_>, members: &[Member]) {
         let unknown = self.late || self.bases || self.spoiled.is_some();
-        let mut order: Vec<usize> = (0..self.members.len()).collect();
-        order.sort_by_key(|at| self.members.get(*at).map(|member| member.offset_bits));
+        let mut order: Vec<usize> = (0..members.len()).collect();
+        order.sort_by_key(|at| members.get(*at).map(|member| member.offset_bits));
         let mut places = vec![0; order.len()];
         for (place, at) in order.into_iter().enumerate() {
             if let Some(to) = places.get_mut(at) {

@@ -66,6 +66,7 @@ mod members;
 mod object;
 mod package;
 mod progress;
+mod relocate;
 mod resolve;
 mod root;
 pub mod rust;

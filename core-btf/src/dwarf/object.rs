@@ -246,6 +246,7 @@ impl<'a> Object<'_, 'a> {
 
     /// Types that refer to each other only.
     fn part(&self, all: Collected<'_>, seen: &mut Seen) -> Result<Part, Error> {
+        let mut all = all;
         if let Some(ty) = recursive(all.types.all()) {
             let key = all.keys.get(ty.index() - 1).copied().unwrap_or_default();
             let (section, offset) = self.units.place(key);
@@ -254,7 +255,7 @@ impl<'a> Object<'_, 'a> {
         let warnings = all.warnings.iter();
         let warnings = warnings.map(|(key, problem)| self.warning(*key, *problem));
         let warnings = warnings.collect();
-        let keep = named(&all);
+        let keep = named(&mut all)?;
         let types = all.types.into_all();
         let part = Part {
             keep,
@@ -338,7 +339,8 @@ fn check_identity(units: &Units<'_>, split: &HashSet<u64>) -> Result<(), Error> 
 }
 
 /// The types with a name, but for typedefs inside of classes, and the functions with code, and what they refer to.
-fn named(all: &Collected<'_>) -> Marks {
+fn named(all: &mut Collected<'_>) -> Result<Marks, Error> {
+    let functions = functions_with_code(all)?;
     let mut marks = Marks::new(all.types.all());
     let mut inner_typedefs = all.inner_typedefs.iter().copied().peekable();
     for (id, ty) in all.types.iter() {
@@ -350,10 +352,8 @@ fn named(all: &Collected<'_>) -> Marks {
             marks.add(all.types.all(), id, Through::References);
         }
     }
-    for (ty, code) in functions_with_code(&all.functions) {
-        if code {
-            marks.add(all.types.all(), ty, Through::References);
-        }
+    for ty in functions {
+        marks.add(all.types.all(), ty, Through::References);
     }
     for (id, tag) in all.types.iter() {
         if let Type::DeclTag { ty, .. } = tag
@@ -362,5 +362,5 @@ fn named(all: &Collected<'_>) -> Marks {
             marks.add(all.types.all(), id, Through::References);
         }
     }
-    marks
+    Ok(marks)
 }

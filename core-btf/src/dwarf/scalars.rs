@@ -208,7 +208,8 @@ fn complex(
 pub(super) struct EnumFrame {
     key: Key,
     ty: TypeId,
-    values: Vec<Enumerator>,
+    /// Number of values of those around it.
+    first_value: usize,
     spoiled: Option<Problem>,
 }
 
@@ -251,7 +252,7 @@ pub(super) fn enumeration(
     Ok(Frame::Enum(EnumFrame {
         key,
         ty,
-        values: Vec::new(),
+        first_value: out.values.len(),
         spoiled: None,
     }))
 }
@@ -269,23 +270,22 @@ impl EnumFrame {
         {
             *signed = true;
         }
-        self.values.push(Enumerator {
+        out.values.push(Enumerator {
             name,
             value: value.bits.cast_signed(),
         });
     }
 
     pub(super) fn close(self, out: &mut Collected<'_>) {
+        let values = out.values.split_off(self.first_value);
         let spoiled = match self.spoiled {
-            None if self.values.len() as u64 > MAX_VLEN => {
-                Some(Problem::Limit("number of enumerators"))
-            }
+            None if values.len() as u64 > MAX_VLEN => Some(Problem::Limit("number of enumerators")),
             spoiled => spoiled,
         };
         if let Some(problem) = spoiled {
             out.stand_in(self.ty, self.key, problem);
-        } else if let Some(Type::Enum { values, .. }) = out.types.get_mut(self.ty) {
-            *values = self.values;
+        } else if let Some(Type::Enum { values: place, .. }) = out.types.get_mut(self.ty) {
+            *place = values;
         }
     }
 }

@@ -5,12 +5,10 @@ use std::borrow::Cow;
 
 use gimli::{DebugInfo, EndianSlice, RunTimeEndian};
 use object::read::elf::{ElfFile, FileHeader};
-use object::{
-    Endianness, Object as _, ObjectKind, ObjectSection as _, ObjectSymbol as _, RelocationEncoding,
-    RelocationKind, RelocationTarget, SectionIndex, elf,
-};
+use object::{Endianness, Object as _, ObjectKind, ObjectSection as _, SectionIndex, elf};
 
 use super::error::Error;
+use super::relocate::{relocate, symbol_values};
 
 /// What everything here is read through.
 pub(super) type Slice<'a> = EndianSlice<'a, RunTimeEndian>;
@@ -210,7 +208,7 @@ impl<'a> Sections<'a> {
     }
 }
 
-fn broken(what: &str, error: &object::Error) -> Error {
+pub(super) fn broken(what: &str, error: &object::Error) -> Error {
     Error::Object {
         what: what.to_owned(),
         problem: error.to_string(),
@@ -307,99 +305,4 @@ fn read<'a>(
         });
     }
     data.decompress().map_err(|error| broken(&name(), &error))
-}
-
-/// For each symbol its address, in the joined section where there is one. Looked up once: there are
-/// many more relocations than symbols.
-fn symbol_values<Elf: FileHeader<Endian = Endianness>>(
-    file: &ElfFile<'_, Elf>,
-    bases: &[u64],
-) -> Vec<u64> {
-    let mut values = Vec::new();
-    for symbol in file.symbols() {
-        let index = symbol.index().0;
-        if values.len() <= index {
-            values.resize(index + 1, 0);
-        }
-        let base = symbol.section_index().and_then(|it| bases.get(it.0));
-        if let Some(value) = values.get_mut(index) {
-            *value = symbol.address().wrapping_add(base.copied().unwrap_or(0));
-        }
-    }
-    values
-}
-
-/// Applies the relocations of one section of a relocatable object to the joined section.
-///
-/// `symbols` has the values of the file's symbols. Only absolute values matter: offsets into other debug sections. What concerns code, which a
-/// type never refers to, is left as it is.
-fn relocate<'a, Elf: FileHeader<Endian = Endianness>>(
-    file: &ElfFile<'a, Elf>,
-    part: SectionIndex,
-    bases: &[u64],
-    symbols: &[u64],
-    data: &mut Cow<'a, [u8]>,
-) -> Result<(), Error> {
-    let base_of = |index: SectionIndex| bases.get(index.0).copied().unwrap_or(0);
-    let section = file
-        .section_by_index(part)
-        .map_err(|error| broken("section table", &error))?;
-    let start = base_of(part);
-    let big = file.endianness() == Endianness::Big;
-    for (offset, relocation) in section.relocations() {
-        if relocation.kind() != RelocationKind::Absolute
-            || relocation.encoding() != RelocationEncoding::Generic
-        {
-            continue;
-        }
-        let target = match relocation.target() {
-            RelocationTarget::Symbol(index) => symbols.get(index.0).copied(),
-            RelocationTarget::Section(index) => Some(base_of(index)),
-            _ => Some(0),
-        };
-        let width = usize::from(relocation.size() / 8);
-        let place = start.checked_add(offset).and_then(|at| {
-            let at = usize::try_from(at).ok()?;
-            data.to_mut().get_mut(at..at.checked_add(width)?)
-        });
-        let (Some(target), Some(place)) = (target, place) else {
-            return Err(Error::Object {
-                what: format!("relocation at offset {offset:#x}"),
-                problem: "outside its section, or for a symbol that is not there".to_owned(),
-            });
-        };
-        let mut value = target.wrapping_add_signed(relocation.addend());
-        if relocation.has_implicit_addend() {
-            value = value.wrapping_add(load(place, big));
-        }
-        store(place, value, big);
-    }
-    Ok(())
-}
-
-/// The number in up to eight bytes.
-fn load(place: &[u8], big: bool) -> u64 {
-    let add = |value: u64, byte: &u8| value << 8 | u64::from(*byte);
-    if big {
-        place.iter().fold(0, add)
-    } else {
-        place.iter().rev().fold(0, add)
-    }
-}
-
-/// The low bytes of a number, as many as there is place for.
-fn store(place: &mut [u8], value: u64, big: bool) {
-    let bytes = value.to_le_bytes();
-    if big {
-        place
-            .iter_mut()
-            .rev()
-            .zip(bytes)
-            .for_each(|(to, from)| *to = from);
-    } else {
-        place
-            .iter_mut()
-            .zip(bytes)
-            .for_each(|(to, from)| *to = from);
-    }
 }

@@ -100,6 +100,8 @@ impl<'a> Scopes<'a> {
             }
             dw::DW_TAG_typedef | dw::DW_TAG_template_alias => self.qualified(attrs.name?),
             dw::DW_TAG_enumerator => self.enumerator(attrs.name?),
+            // It is called by that.
+            dw::DW_TAG_subprogram if attrs.has(Slot::LinkageName) => None,
             // `_vptr.Base`.
             dw::DW_TAG_member | dw::DW_TAG_subprogram => plain(attrs.name?),
             _ => None,
@@ -216,10 +218,16 @@ fn plain(name: Name<'_>) -> Option<Spelling> {
     (!name.is_plain).then(|| spelling(text()))
 }
 
-/// The symbol of a function, however long, if it has one that C can spell.
-pub(super) fn symbol<'a>(attrs: &Attrs<'a>) -> Option<&'a [u8]> {
-    let symbol = attrs.text(Slot::LinkageName)?.bytes();
-    (is_plain(symbol) && !symbol.is_empty()).then_some(symbol)
+/// What a function is called that has a symbol: by that, however long, or if C cannot spell it by its
+/// name.
+pub(super) fn function_name(symbol: &[u8], name: &str) -> String {
+    if is_plain(symbol) && !symbol.is_empty() {
+        return String::from_utf8_lossy(symbol).into_owned();
+    }
+    if is_plain(name.as_bytes()) {
+        return name.to_owned();
+    }
+    spelling(name.to_owned()).identifier
 }
 
 fn spelling(original: String) -> Spelling {

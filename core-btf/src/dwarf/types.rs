@@ -32,7 +32,8 @@ pub(super) enum Frame {
         ty: TypeId,
         /// The function, where it is not only a type.
         function: Option<TypeId>,
-        params: Vec<Param>,
+        /// Number of parameters of those around it.
+        first_param: usize,
     },
 }
 
@@ -114,12 +115,12 @@ pub(super) fn pending(key: Option<Key>) -> TypeId {
 }
 
 /// Begins the type, or adds the part, that an entry describes.
-pub(super) fn open(
-    out: &mut Collected<'_>,
+pub(super) fn open<'a>(
+    out: &mut Collected<'a>,
     parent: Option<&mut Frame>,
     key: Key,
     tag: DwTag,
-    attrs: &Attrs<'_>,
+    attrs: &Attrs<'a>,
 ) -> Result<Frame, Error> {
     if let Some(parent) = parent
         && parent.takes(tag)
@@ -177,7 +178,7 @@ pub(super) fn open(
         dw::DW_TAG_subroutine_type => {
             let (returns, params) = (ty, Vec::new());
             let ty = out.define(key, Type::FuncProto { returns, params })?;
-            Ok(proto(key, ty, None))
+            Ok(proto(out, key, ty, None))
         }
         dw::DW_TAG_subprogram => function(out, key, attrs),
         _ if is_type(tag) => opaque(out, key, attrs, Problem::Tag(tag)),
@@ -197,17 +198,20 @@ fn part(
         (Frame::Array(frame), _) => frame.add(out, key, tag, attrs),
         (
             Frame::Proto {
-                params, function, ..
+                first_param,
+                function,
+                ..
             },
             dw::DW_TAG_formal_parameter,
         ) => {
-            params.push(Param {
+            out.params.push(Param {
                 name: attrs.name_offset(),
                 ty: pending(attrs.key(Slot::Type)),
             });
-            return function.map(|function| Owner::Part(function, params.len() - 1));
+            let number = out.params.len().saturating_sub(*first_param + 1);
+            return function.map(|function| Owner::Part(function, number));
         }
-        (Frame::Proto { params, .. }, dw::DW_TAG_unspecified_parameters) => params.push(Param {
+        (Frame::Proto { .. }, dw::DW_TAG_unspecified_parameters) => out.params.push(Param {
             name: NameOffset::ANONYMOUS,
             ty: TypeId::VOID,
         }),
@@ -232,8 +236,12 @@ pub(super) fn close(out: &mut Collected<'_>, frame: Frame) -> Result<(), Error> 
         }
         Frame::Array(frame) => frame.close(out),
         Frame::Proto {
-            key, ty, params, ..
+            key,
+            ty,
+            first_param,
+            ..
         } => {
+            let params = out.params.split_off(first_param);
             close_proto(out, key, ty, params);
             Ok(())
         }
@@ -287,12 +295,12 @@ pub(super) fn opaque(
     Ok(Frame::Other)
 }
 
-fn proto(key: Key, ty: TypeId, function: Option<TypeId>) -> Frame {
+fn proto(out: &Collected<'_>, key: Key, ty: TypeId, function: Option<TypeId>) -> Frame {
     Frame::Proto {
         key,
         ty,
         function,
-        params: Vec::new(),
+        first_param: out.params.len(),
     }
 }
 
@@ -306,15 +314,17 @@ fn close_proto(out: &mut Collected<'_>, key: Key, ty: TypeId, found: Vec<Param>)
 
 /// A function: `FUNC` and `FUNC_PROTO` if the entry names it. Whether it is kept depends on code that
 /// another entry may have; see [`Function`].
-fn function(out: &mut Collected<'_>, key: Key, attrs: &Attrs<'_>) -> Result<Frame, Error> {
+fn function<'a>(out: &mut Collected<'a>, key: Key, attrs: &Attrs<'a>) -> Result<Frame, Error> {
     let name = attrs.name_offset();
+    let symbol = attrs.text(Slot::LinkageName);
     let mut function = Function {
         key,
         ty: None,
+        symbol,
         origin: attrs.key(Slot::Origin),
         code: attrs.has(Slot::Code),
     };
-    if name.is_anonymous() {
+    if name.is_anonymous() && symbol.is_none() {
         out.functions.push(function);
         return Ok(Frame::Other);
     }
@@ -325,14 +335,15 @@ fn function(out: &mut Collected<'_>, key: Key, attrs: &Attrs<'_>) -> Result<Fram
             params: Vec::new(),
         },
     )?;
-    function.ty = Some(out.push(
+    let ty = out.push(
         key,
         Type::Func {
             name,
             proto: local(proto_type),
             linkage: u16::from(attrs.has(Slot::External)),
         },
-    )?);
+    )?;
+    function.ty = Some(ty);
     out.functions.push(function);
-    Ok(proto(key, proto_type, function.ty))
+    Ok(proto(out, key, proto_type, Some(ty)))
 }

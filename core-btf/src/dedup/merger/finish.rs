@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 
-use super::{Merger, SYMBOL, Symbol, get, set, word};
+use super::{Listing, Merger, SYMBOL, Symbol, get, set, word};
 use crate::dedup::dedup;
 use crate::error::Result;
 use crate::hash::Seed;
@@ -71,7 +71,7 @@ impl Merger {
         // Where types that do not vary go: to the first part that has them.
         let mut common = vec![0; self.types.len() + 1];
         let mut next = 1;
-        for &number in &self.listed {
+        for number in self.parts.iter().flat_map(Listing::iter) {
             if varies(number) {
                 next = word(next as usize + 1)?;
             } else if get(&common, number) == 0 {
@@ -85,12 +85,9 @@ impl Merger {
         let mut here = vec![0; self.types.len() + 1];
         let mut defined = vec![(0, 0); self.tags.len()];
         let mut types = self.types;
-        let mut start = 0;
-        for (part, &end) in (1..).zip(&self.ends) {
-            let listed = self.listed.get(start..end).unwrap_or_default();
-            start = end;
+        for (part, listed) in (1..).zip(&self.parts) {
             let mut next = word(out.len() + 1)?;
-            for &number in listed {
+            for number in listed.iter() {
                 if varies(number) {
                     set(&mut here, number as usize, next);
                     next += 1;
@@ -142,7 +139,7 @@ impl Merger {
                     None => 0,
                 }
             };
-            for &number in listed {
+            for number in listed.iter() {
                 let Some(ty) = types.get_mut(number as usize - 1) else {
                     continue;
                 };

@@ -172,6 +172,32 @@ fn types_that_are_not_kept_leave_no_trace() {
 }
 
 #[test]
+fn a_listing_gives_back_what_it_has() {
+    let numbers = [
+        1,
+        2,
+        5,
+        4,
+        100_000,
+        3,
+        u32::MAX >> 1,
+        1,
+        70,
+        6,
+        64,
+        127,
+        128,
+        0,
+    ];
+    let mut listing = super::Listing::default();
+    let mut last = 0;
+    for number in numbers {
+        listing.push(&mut last, number);
+    }
+    assert_eq!(listing.iter().collect::<Vec<_>>(), numbers);
+}
+
+#[test]
 fn a_reference_to_nothing_is_an_error() {
     let mut t = Types::default();
     t.push(Type::Ptr(TypeId(7)));
