@@ -7,7 +7,7 @@
 use gimli::{DwTag, RunTimeEndian, constants as dw};
 
 use super::annotations;
-use super::entries::{Attrs, Entries, Names, Shelf, Slot, Text};
+use super::entries::{Attrs, Entries, Known, LastPlans, Names, Slot, Text};
 use super::error::{Error, Problem};
 use super::language::{is_flat, lower_bound};
 use super::list::TypeList;
@@ -229,6 +229,23 @@ impl Tally<'_, '_> {
     }
 }
 
+/// What a thread has for the units that it reads.
+#[derive(Debug)]
+pub(super) struct Shelf<'n> {
+    known: Known<'n>,
+    last: LastPlans,
+}
+
+impl<'n> Shelf<'n> {
+    /// For units of some bytes.
+    pub(super) fn new(names: &'n Names, bytes: usize) -> Self {
+        Self {
+            known: Known::new(names, bytes),
+            last: LastPlans::default(),
+        }
+    }
+}
+
 /// What to take in of a unit.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wanted {
@@ -247,7 +264,8 @@ pub(super) fn collect<'n, 'a: 'n>(
 ) -> Result<(), Error> {
     out.big_endian = units.sections.endian == RunTimeEndian::Big;
     out.pointer_bytes = units.pointer_bytes();
-    let mut entries = Entries::of(units, unit, shelf)?;
+    let Shelf { known, last } = shelf;
+    let mut entries = Entries::of(units, unit, last)?;
     let mut attrs = Attrs::default();
     let mut frames: Vec<Frame> = Vec::new();
     let mut scopes = Scopes::default();
@@ -273,6 +291,8 @@ pub(super) fn collect<'n, 'a: 'n>(
             Frame::Other
         } else if matters(plan.tag, frames.last(), wanted.functions) {
             entries.read(plan, &mut attrs)?;
+            let stored = known.store(&mut attrs);
+            stored.map_err(|error| units.error(error, key))?;
             let spelling = scopes.spell(plan.tag, key, &attrs);
             let spelled = spelling.as_ref().map_or(0, |it| it.original.len());
             tally.add(key, spelled)?;
@@ -284,7 +304,7 @@ pub(super) fn collect<'n, 'a: 'n>(
                 }
             }
             if let Some(spelling) = &spelling {
-                attrs.rename(out.names.intern(&spelling.identifier)?);
+                attrs.store(out.names.intern(&spelling.identifier)?, true);
             }
             let frame = types::open(out, frames.last_mut(), key, plan.tag, &attrs)?;
             if let Some(spelling) = spelling

@@ -5,8 +5,8 @@ use std::collections::HashSet;
 use gimli::{RunTimeEndian, UnitType};
 
 use super::closure::{Marks, Through, recursive};
-use super::collect::{Collected, StandIn, Wanted, collect};
-use super::entries::{Names, Shelf, Slot};
+use super::collect::{Collected, Shelf, StandIn, Wanted, collect};
+use super::entries::{Names, Slot};
 use super::error::{Error, Problem, Warning};
 use super::extract::Options;
 use super::input::Input;

@@ -1,6 +1,6 @@
 //! The root entry of a unit, alone.
 
-use super::entries::{Attrs, Entries, Names, Shelf};
+use super::entries::{Attrs, Entries, LastPlans};
 use super::error::Error;
 use super::units::{Unit, Units};
 
@@ -9,9 +9,8 @@ pub(super) fn unit_root<'a>(
     units: &Units<'a>,
     unit: &Unit<'a>,
 ) -> Result<Option<Attrs<'a>>, Error> {
-    let names = Names::new();
-    let mut shelf = Shelf::new(&names, 0);
-    let mut entries = Entries::of(units, unit, &mut shelf)?;
+    let mut last = LastPlans::default();
+    let mut entries = Entries::of(units, unit, &mut last)?;
     if entries.is_empty() {
         return Ok(None);
     }

@@ -74,7 +74,7 @@ pub(super) fn subrange(
         Some(encoding) => {
             let size = u32::try_from(size).unwrap_or(u32::MAX);
             let name = match attrs.name {
-                Some(name) => name.offset,
+                Some(_) => attrs.name_offset(),
                 None => out.names.intern("subrange")?,
             };
             int(name, attrs, size, encoding)

@@ -22,7 +22,7 @@ use std::collections::HashMap;
 
 use gimli::{DwTag, constants as dw};
 
-use super::entries::{Attrs, Name, Slot, is_plain};
+use super::entries::{Attrs, Slot, is_plain};
 use super::units::Key;
 use crate::rust::{MAX_NAME, fit};
 
@@ -92,18 +92,18 @@ impl<'a> Scopes<'a> {
                 if let Some(declared) = self.declaration(attrs) {
                     return Some(declared.clone());
                 }
-                let spelling = self.qualified(attrs.name?)?;
+                let spelling = self.qualified(attrs)?;
                 if attrs.has(Slot::Declaration) {
                     self.declared.insert(key, spelling.clone());
                 }
                 Some(spelling)
             }
-            dw::DW_TAG_typedef | dw::DW_TAG_template_alias => self.qualified(attrs.name?),
-            dw::DW_TAG_enumerator => self.enumerator(attrs.name?),
+            dw::DW_TAG_typedef | dw::DW_TAG_template_alias => self.qualified(attrs),
+            dw::DW_TAG_enumerator => self.enumerator(attrs),
             // It is called by that.
             dw::DW_TAG_subprogram if attrs.has(Slot::LinkageName) => None,
             // `_vptr.Base`.
-            dw::DW_TAG_member | dw::DW_TAG_subprogram => plain(attrs.name?),
+            dw::DW_TAG_member | dw::DW_TAG_subprogram => plain(attrs),
             _ => None,
         }
     }
@@ -156,19 +156,21 @@ impl<'a> Scopes<'a> {
         self.declared.get(&attrs.key(Slot::Origin)?)
     }
 
-    fn qualified(&self, name: Name<'_>) -> Option<Spelling> {
+    fn qualified(&self, attrs: &Attrs<'_>) -> Option<Spelling> {
+        attrs.name?;
         if self.open.is_empty() {
-            return plain(name);
+            return plain(attrs);
         }
-        Some(spelling(path(&self.open, name.text.bytes())))
+        Some(spelling(path(&self.open, attrs.name_bytes())))
     }
 
-    fn enumerator(&self, name: Name<'_>) -> Option<Spelling> {
+    fn enumerator(&self, attrs: &Attrs<'_>) -> Option<Spelling> {
+        attrs.name?;
         let around = match self.open.split_last() {
             Some((scope, around)) if scope.kind == ScopeKind::Enum => {
                 if let ScopeName::Path(own) = &scope.name {
                     let (around, _) = own.rsplit_once("::")?;
-                    let name = String::from_utf8_lossy(name.text.bytes());
+                    let name = String::from_utf8_lossy(attrs.name_bytes());
                     return Some(spelling(format!("{around}::{name}")));
                 }
                 around
@@ -176,9 +178,9 @@ impl<'a> Scopes<'a> {
             _ => self.open.as_slice(),
         };
         if around.is_empty() {
-            return plain(name);
+            return plain(attrs);
         }
-        Some(spelling(path(around, name.text.bytes())))
+        Some(spelling(path(around, attrs.name_bytes())))
     }
 }
 
@@ -213,9 +215,9 @@ fn path(scopes: &[Scope<'_>], name: &[u8]) -> String {
     out
 }
 
-fn plain(name: Name<'_>) -> Option<Spelling> {
-    let text = || String::from_utf8_lossy(name.text.bytes()).into_owned();
-    (!name.is_plain).then(|| spelling(text()))
+fn plain(attrs: &Attrs<'_>) -> Option<Spelling> {
+    let text = || String::from_utf8_lossy(attrs.name_bytes()).into_owned();
+    (!attrs.is_plain()).then(|| spelling(text()))
 }
 
 /// What a function is called that has a symbol: by that, however long, or if C cannot spell it by its

@@ -2,7 +2,7 @@
 
 use std::ffi::CStr;
 
-use gimli::{DwAt, DwAte, DwLang};
+use gimli::{DwAt, DwAte, DwLang, EndianSlice, LittleEndian, Reader as _};
 
 use crate::dwarf::units::Key;
 use crate::model::NameOffset;
@@ -119,18 +119,31 @@ pub(in crate::dwarf) struct Text<'a> {
 impl<'a> Text<'a> {
     /// Its bytes, without the NUL; none if it is too long.
     pub(in crate::dwarf) fn bytes(self) -> &'a [u8] {
+        self.find().ok().flatten().unwrap_or_default()
+    }
+
+    /// The same; `None` if it is too long.
+    ///
+    /// # Errors
+    /// Its section ends before it does.
+    pub(super) fn find(self) -> gimli::Result<Option<&'a [u8]>> {
         let from = self.from.get(..MAX_TEXT_BYTES).unwrap_or(self.from);
-        CStr::from_bytes_until_nul(from).map_or(&[], CStr::to_bytes)
+        match CStr::from_bytes_until_nul(from) {
+            Ok(text) => Ok(Some(text.to_bytes())),
+            Err(_) if from.len() == MAX_TEXT_BYTES => Ok(None),
+            Err(_) => {
+                let place = EndianSlice::new(from, LittleEndian).offset_id();
+                Err(gimli::Error::UnexpectedEof(place))
+            }
+        }
     }
 }
 
 /// The name of an entry.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::dwarf) struct Name<'a> {
-    /// Where it is stored.
-    pub(in crate::dwarf) offset: NameOffset,
-    /// Whether C can spell it.
-    pub(in crate::dwarf) is_plain: bool,
+    /// A number that only this name has; 0 if it has none.
+    pub(in crate::dwarf) place: u64,
     pub(in crate::dwarf) text: Text<'a>,
 }
 
@@ -139,6 +152,9 @@ pub(in crate::dwarf) struct Name<'a> {
 pub(in crate::dwarf) struct Attrs<'a> {
     /// `DW_AT_name`
     pub(in crate::dwarf) name: Option<Name<'a>>,
+    /// Where the name is stored, and whether C can spell it.
+    stored: NameOffset,
+    is_plain: bool,
     /// First attribute that matters and is not understood.
     pub(in crate::dwarf) odd: Option<DwAt>,
     /// For each [`Slot`] whether the entry has it, and of numbers, whether its form is signed.
@@ -157,6 +173,7 @@ impl<'a> Attrs<'a> {
     /// Forgets the attributes of the entry before.
     pub(super) fn clear(&mut self) {
         self.name = None;
+        self.store(NameOffset::ANONYMOUS, true);
         self.odd = None;
         self.present = 0;
         self.signed = 0;
@@ -197,20 +214,20 @@ impl<'a> Attrs<'a> {
         self.present & bit(slot) != 0
     }
 
-    /// Where the name is stored; the empty one if there is none.
+    /// Where the name is stored, if it is; the empty one if there is none.
     pub(in crate::dwarf) fn name_offset(&self) -> NameOffset {
-        self.name.map_or(NameOffset::ANONYMOUS, |name| name.offset)
+        self.stored
     }
 
-    /// Lets the name be one that is stored already, and that C can spell.
-    pub(in crate::dwarf) fn rename(&mut self, offset: NameOffset) {
-        let text = self.name.map(|name| name.text).unwrap_or_default();
-        let is_plain = true;
-        self.name = Some(Name {
-            offset,
-            is_plain,
-            text,
-        });
+    /// Whether C can spell the name, once it is stored.
+    pub(in crate::dwarf) fn is_plain(&self) -> bool {
+        self.is_plain
+    }
+
+    /// Says where the name is stored, and whether C can spell it.
+    pub(in crate::dwarf) fn store(&mut self, stored: NameOffset, is_plain: bool) {
+        self.stored = stored;
+        self.is_plain = is_plain;
     }
 
     /// The name's bytes.

@@ -4,8 +4,6 @@ mod attrs;
 mod names;
 mod plan;
 
-use std::ffi::CStr;
-
 use gimli::{
     AttributeSpecification, DebugStrOffsetsBase, DebugStrOffsetsIndex, DwForm, Encoding,
     Error as DwarfError, Expression, Operation, Reader as _, RunTimeEndian, UnitOffset,
@@ -15,7 +13,6 @@ use gimli::{
 use super::error::Error;
 use super::sections::{Sections, Slice};
 use super::units::{Key, Table, Unit, Units, key_in};
-use attrs::MAX_TEXT_BYTES;
 pub(super) use attrs::{Attrs, Discriminant, Name, Number, Slot, Text};
 pub(super) use names::{Known, Names, is_plain};
 pub(super) use plan::Plan;
@@ -24,27 +21,14 @@ use plan::{Action, Form, Place, Plans, Step, fixed};
 /// A reference that leads to no entry.
 pub(super) const NOWHERE: Key = 1;
 
-/// What a thread has for the units that it reads.
-#[derive(Debug)]
-pub(super) struct Shelf<'n> {
-    known: Known<'n>,
-    /// The plans of the last unit, as the next often has the same table.
-    plans: Option<(Table, Plans)>,
-}
-
-impl<'n> Shelf<'n> {
-    /// For units of some bytes.
-    pub(super) fn new(names: &'n Names, bytes: usize) -> Self {
-        let known = Known::new(names, bytes);
-        Self { known, plans: None }
-    }
-}
+/// The plans of the last unit that a thread has read: the next often has the same table.
+#[derive(Debug, Default)]
+pub(super) struct LastPlans(Option<(Table, Plans)>);
 
 /// The entries of a unit.
 #[derive(Debug)]
 pub(super) struct Entries<'r, 'a> {
     unit: UnitContext<'r, 'a>,
-    known: &'r Known<'r>,
     plans: &'r mut Plans,
     /// All, and what is not read yet.
     all: Slice<'a>,
@@ -75,13 +59,13 @@ impl<'r, 'a> Entries<'r, 'a> {
     pub(super) fn of(
         units: &'r Units<'a>,
         unit: &Unit<'a>,
-        shelf: &'r mut Shelf<'_>,
+        last: &'r mut LastPlans,
     ) -> Result<Self, Error> {
         let encoding = unit.header.encoding();
-        let Shelf { known, plans } = shelf;
+        let LastPlans(plans) = last;
         let table = unit.table();
-        let is_known = |(of, plans): &(Table, Plans)| *of == table && plans.encoding() == encoding;
-        if !plans.as_ref().is_some_and(is_known) {
+        let is_it = |(of, plans): &(Table, Plans)| *of == table && plans.encoding() == encoding;
+        if !plans.as_ref().is_some_and(is_it) {
             *plans = None;
         }
         let (_, plans) = match plans {
@@ -112,7 +96,6 @@ impl<'r, 'a> Entries<'r, 'a> {
                 str_offsets_base: unit.str_offsets.saturating_add(str_offsets_base),
                 alternate: unit.alternate,
             },
-            known,
             plans,
             all: rest,
             rest,
@@ -150,9 +133,9 @@ impl<'r, 'a> Entries<'r, 'a> {
     #[inline]
     pub(super) fn read(&mut self, plan: Plan, attrs: &mut Attrs<'a>) -> Result<(), Error> {
         attrs.clear();
-        let (unit, known, rest) = (&self.unit, self.known, &mut self.rest);
+        let (unit, rest) = (&self.unit, &mut self.rest);
         let mut steps = self.plans.to_read(plan).iter();
-        let done = steps.try_for_each(|step| unit.take(step, rest, known, attrs));
+        let done = steps.try_for_each(|step| unit.take(step, rest, attrs));
         done.map_err(|error| self.error(error))
     }
 
@@ -201,13 +184,7 @@ impl<'r, 'a> Entries<'r, 'a> {
 impl<'a> UnitContext<'_, 'a> {
     /// Reads one attribute, or passes over some.
     #[inline]
-    fn take(
-        &self,
-        step: &Step,
-        rest: &mut Slice<'a>,
-        known: &Known<'_>,
-        attrs: &mut Attrs<'a>,
-    ) -> gimli::Result<()> {
+    fn take(&self, step: &Step, rest: &mut Slice<'a>, attrs: &mut Attrs<'a>) -> gimli::Result<()> {
         let value = match step.form {
             Form::Bytes => {
                 rest.skip(bytes(step))?;
@@ -220,11 +197,11 @@ impl<'a> UnitContext<'_, 'a> {
             Form::Uleb => uleb(rest)?,
             Form::Sleb => rest.read_sleb128()?.cast_unsigned(),
             Form::U64 => rest.read_u64()?,
-            _ => return self.take_rarely(step, rest, known, attrs),
+            _ => return self.take_rarely(step, rest, attrs),
         };
         let reference = match step.action {
             Action::Pass => return Ok(()),
-            Action::Name(place) => return self.name(step, place, value, known, attrs),
+            Action::Name(place) => return self.name(step, place, value, attrs),
             Action::UnitRef => key_in(self.start, offset(value)),
             Action::Number => {
                 attrs.set(step.slot, value, step.signed);
@@ -287,14 +264,13 @@ impl<'a> UnitContext<'_, 'a> {
         &self,
         step: &Step,
         rest: &mut Slice<'a>,
-        known: &Known<'_>,
         attrs: &mut Attrs<'a>,
     ) -> gimli::Result<()> {
         let block = match step.form {
-            Form::Inline => return inline(step, rest, known, attrs),
+            Form::Inline => return inline(step, rest, attrs),
             Form::Indirect => {
                 let step = indirect(step, rest, self.encoding)?;
-                return self.take(&step, rest, known, attrs);
+                return self.take(&step, rest, attrs);
             }
             Form::U24 => {
                 let value = rest.read_uint(3)?;
@@ -303,7 +279,7 @@ impl<'a> UnitContext<'_, 'a> {
                     value,
                     ..*step
                 };
-                return self.take(&step, rest, known, attrs);
+                return self.take(&step, rest, attrs);
             }
             Form::U128 => rest.split(16)?,
             _ => {
@@ -398,7 +374,6 @@ impl<'a> UnitContext<'_, 'a> {
         step: &Step,
         place: Place,
         value: u64,
-        known: &Known<'_>,
         attrs: &mut Attrs<'a>,
     ) -> gimli::Result<()> {
         let Some((section, offset, place)) = self.section(place, value)? else {
@@ -406,16 +381,7 @@ impl<'a> UnitContext<'_, 'a> {
             return Ok(());
         };
         let text = text(section, offset)?;
-        match known.get(place, || bytes_of(section, text))? {
-            Some((offset, is_plain)) => {
-                attrs.name = Some(Name {
-                    offset,
-                    is_plain,
-                    text,
-                });
-            }
-            None => attrs.set_odd(step.attribute),
-        }
+        attrs.name = Some(Name { place, text });
         Ok(())
     }
 
@@ -513,12 +479,7 @@ fn indirect(step: &Step, rest: &mut Slice<'_>, encoding: Encoding) -> gimli::Res
 }
 
 /// A name that is in the entry.
-fn inline<'a>(
-    step: &Step,
-    rest: &mut Slice<'a>,
-    known: &Known<'_>,
-    attrs: &mut Attrs<'a>,
-) -> gimli::Result<()> {
+fn inline<'a>(step: &Step, rest: &mut Slice<'a>, attrs: &mut Attrs<'a>) -> gimli::Result<()> {
     let from = rest.slice();
     let bytes = rest.read_null_terminated_slice()?.slice();
     let text = Text { from };
@@ -531,13 +492,7 @@ fn inline<'a>(
                     .fold(1, |all, byte| all << 8 | u64::from(*byte)),
                 _ => 0,
             };
-            if let Some((offset, is_plain)) = known.get(place, || gimli::Result::Ok(Some(bytes)))? {
-                attrs.name = Some(Name {
-                    offset,
-                    is_plain,
-                    text,
-                });
-            }
+            attrs.name = Some(Name { place, text });
         }
         Action::Text(_) => attrs.set_text(step.slot, text),
         Action::Nowhere => {
@@ -570,18 +525,4 @@ fn text(section: Slice<'_>, offset: u64) -> gimli::Result<Text<'_>> {
     rest.skip(self::offset(offset))?;
     let from = rest.slice();
     Ok(Text { from })
-}
-
-/// The bytes of a text, without the NUL; `None` if it is too long.
-fn bytes_of<'a>(section: Slice<'a>, text: Text<'a>) -> gimli::Result<Option<&'a [u8]>> {
-    let bytes = text.from.get(..MAX_TEXT_BYTES).unwrap_or(text.from);
-    match CStr::from_bytes_until_nul(bytes) {
-        Ok(name) => Ok(Some(name.to_bytes())),
-        Err(_) if bytes.len() == MAX_TEXT_BYTES => Ok(None),
-        Err(_) => {
-            let mut end = section;
-            end.skip(section.len() - text.from.len())?;
-            Err(DwarfError::UnexpectedEof(end.offset_id()))
-        }
-    }
 }

@@ -3,6 +3,9 @@
 use std::cell::Cell;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use gimli::constants as dw;
+
+use super::attrs::{Attrs, Name};
 use crate::error::Error;
 use crate::model::{NameOffset, Type};
 use crate::strings::Strings;
@@ -123,17 +126,15 @@ impl<'n> Known<'n> {
         }
     }
 
-    /// Where a name is stored and whether C can spell it. `place` is a number other than 0 that only this
-    /// name has, or 0 if it has none; `bytes` finds the name if it is not known.
+    /// Stores the name of an entry. One that is too long is not understood.
     ///
     /// # Errors
-    /// Those of `bytes`, which is `None` for what is too long to be a name.
+    /// Its section ends before it does.
     #[inline]
-    pub(super) fn get<'b, E>(
-        &self,
-        place: u64,
-        bytes: impl FnOnce() -> Result<Option<&'b [u8]>, E>,
-    ) -> Result<Option<(NameOffset, bool)>, E> {
+    pub(in crate::dwarf) fn store(&self, attrs: &mut Attrs<'_>) -> gimli::Result<()> {
+        let Some(Name { place, text }) = attrs.name else {
+            return Ok(());
+        };
         let mixed = place.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
         let pair = mixed as usize & (self.table.len() - 1);
         let found = self.table.get(pair).map(Cell::get).unwrap_or_default();
@@ -141,8 +142,10 @@ impl<'n> Known<'n> {
             [first, _] if first.place == place && place != 0 => first,
             [_, second] if second.place == place && place != 0 => second,
             [first, _] => {
-                let Some(bytes) = bytes()? else {
-                    return Ok(None);
+                let Some(bytes) = text.find()? else {
+                    attrs.name = None;
+                    attrs.set_odd(dw::DW_AT_name);
+                    return Ok(());
                 };
                 let met = self.meet(place, bytes);
                 if let Some(pair) = self.table.get(pair) {
@@ -151,8 +154,8 @@ impl<'n> Known<'n> {
                 met
             }
         };
-        let offset = NameOffset(met.stored & !PLAIN);
-        Ok(Some((offset, met.stored & PLAIN != 0)))
+        attrs.store(NameOffset(met.stored & !PLAIN), met.stored & PLAIN != 0);
+        Ok(())
     }
 
     #[cold]
