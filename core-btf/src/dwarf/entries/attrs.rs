@@ -106,7 +106,7 @@ pub(in crate::dwarf) struct Discriminant {
     /// The value's bits, zero-extended.
     pub(in crate::dwarf) bits: u128,
     /// Bytes of the form. A value of a signed type is to be extended from there.
-    pub(in crate::dwarf) bytes: u32,
+    pub(in crate::dwarf) bytes: u8,
 }
 
 /// A name or another text of the file.
@@ -126,7 +126,7 @@ impl<'a> Text<'a> {
     ///
     /// # Errors
     /// Its section ends before it does.
-    pub(super) fn find(self) -> gimli::Result<Option<&'a [u8]>> {
+    pub(in crate::dwarf) fn find(self) -> gimli::Result<Option<&'a [u8]>> {
         let from = self.from.get(..MAX_TEXT_BYTES).unwrap_or(self.from);
         match CStr::from_bytes_until_nul(from) {
             Ok(text) => Ok(Some(text.to_bytes())),
@@ -259,7 +259,6 @@ impl<'a> Attrs<'a> {
     }
 
     /// `DW_AT_discr_value`
-    #[expect(dead_code, reason = "for the entries of Rust")]
     pub(in crate::dwarf) fn discriminant(&self) -> Option<Discriminant> {
         self.has(Slot::DiscrValue).then_some(self.discriminant)
     }

@@ -13,7 +13,7 @@ use gimli::{
 use super::error::Error;
 use super::sections::{Sections, Slice};
 use super::units::{Key, Table, Unit, Units, key_in};
-pub(super) use attrs::{Attrs, Discriminant, Name, Number, Slot, Text};
+pub(super) use attrs::{Attrs, Discriminant, Name, Slot, Text};
 pub(super) use names::{Known, Names, is_plain};
 pub(super) use plan::Plan;
 use plan::{Action, Form, Place, Plans, Step, fixed};
@@ -160,6 +160,22 @@ impl<'r, 'a> Entries<'r, 'a> {
         let mut steps = self.plans.to_pass(plan).iter();
         let done = steps.try_for_each(|step| pass(step, rest, encoding));
         done.map_err(|error| self.error(error))
+    }
+
+    /// Passes over all that is inside of an entry whose attributes have been read, or passed over.
+    pub(super) fn pass_children(&mut self) -> Result<(), Error> {
+        let mut open = 1_u64;
+        // A damaged unit may end before its last entries do.
+        while open > 0 && !self.is_empty() {
+            match self.begin()? {
+                None => open -= 1,
+                Some(plan) => {
+                    self.pass(plan)?;
+                    open += u64::from(plan.has_children);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The attributes of another entry of the unit, if there is one at `key`.

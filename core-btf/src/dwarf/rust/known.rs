@@ -1,15 +1,7 @@
 //! Names, as they are in `.debug_str`.
 
-use std::ffi::CStr;
-
-use gimli::Reader as _;
-
-use crate::dwarf::sections::Slice;
+use crate::dwarf::entries;
 use crate::fingerprint::{Fingerprint, Seed};
-
-/// Longest name that is looked for: without a limit, damaged input could make every one of many
-/// entries scan megabytes.
-const MAX_NAME_BYTES: usize = 1 << 14;
 
 /// A name and its fingerprint.
 #[derive(Clone, Copy, Debug, Default)]
@@ -18,11 +10,10 @@ pub(super) struct Name<'a> {
     pub(super) print: Fingerprint,
 }
 
-/// Names that were read before, by their offsets in `.debug_str`. Of several that share a place, the
-/// last one is known.
+/// Names that were read before, by their places. Of several that share one here, the last is known.
 #[derive(Debug)]
 pub(super) struct Known<'a> {
-    names: Vec<(usize, Name<'a>)>,
+    names: Vec<(u64, Name<'a>)>,
 }
 
 /// Names that are known at a time; a power of two.
@@ -31,50 +22,38 @@ const KNOWN: usize = 1 << 14;
 impl<'a> Known<'a> {
     pub(super) fn new() -> Self {
         Self {
-            names: vec![(usize::MAX, Name::default()); KNOWN],
+            names: vec![(0, Name::default()); KNOWN],
         }
     }
 
-    /// The name at an offset.
+    /// The name of an entry; none if it is not UTF-8, or too long.
+    #[inline]
     pub(super) fn get(
         &mut self,
-        section: Slice<'a>,
-        offset: usize,
+        name: Option<entries::Name<'a>>,
         seed: &Seed,
     ) -> gimli::Result<Name<'a>> {
-        let slot = (offset ^ offset >> 14) & (KNOWN - 1);
+        let Some(entries::Name { place, text }) = name else {
+            return Ok(name_of(&[], seed));
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "the low bits are enough")]
+        let slot = (place ^ place >> 14) as usize & (KNOWN - 1);
         if let Some((at, name)) = self.names.get(slot)
-            && *at == offset
+            && *at == place
+            && place != 0
         {
             return Ok(*name);
         }
-        let name = name_at(section, offset, seed)?;
+        let name = name_of(text.find()?.unwrap_or_default(), seed);
         if let Some(known) = self.names.get_mut(slot) {
-            *known = (offset, name);
+            *known = (place, name);
         }
         Ok(name)
     }
 }
 
-/// The name at an offset in a section of names.
-pub(super) fn name_at<'a>(
-    section: Slice<'a>,
-    offset: usize,
-    seed: &Seed,
-) -> gimli::Result<Name<'a>> {
-    let mut rest = section;
-    rest.skip(offset)?;
-    let bytes = rest.slice();
-    let bytes = bytes.get(..MAX_NAME_BYTES).unwrap_or(bytes);
-    match CStr::from_bytes_until_nul(bytes) {
-        Ok(name) => Ok(name_of(name.to_bytes(), seed)),
-        Err(_) if bytes.len() == MAX_NAME_BYTES => Ok(name_of(&[], seed)),
-        Err(_) => Err(gimli::Error::UnexpectedEof(rest.offset_id())),
-    }
-}
-
-/// A name by its bytes: none if they are not UTF-8.
-pub(super) fn name_of<'a>(bytes: &'a [u8], seed: &Seed) -> Name<'a> {
+/// A name by its bytes.
+fn name_of<'a>(bytes: &'a [u8], seed: &Seed) -> Name<'a> {
     let text = std::str::from_utf8(bytes).unwrap_or_default();
     Name {
         text,

@@ -14,7 +14,7 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `plans`, `known`, `values`, `read`, `entries`, `scopes` | reads the entries that have to do with types |
+//! | `read`, `known`, `entries`, `scopes` | reads the entries that have to do with types |
 //! | `alike` | which types of which units are the same |
 //! | `gather` | the entries of all units, those of each type once |
 //! | `dies` | the tree of entries, and the [`Type`](crate::rust::Type) that each describes |
@@ -34,11 +34,9 @@ mod gather;
 mod known;
 mod leaves;
 mod naming;
-mod plans;
 mod read;
 mod roots;
 mod scopes;
-mod values;
 
 use super::error::{Error, Problem};
 use super::sections::Sections;
