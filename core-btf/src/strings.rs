@@ -1,8 +1,13 @@
 //! The string section in the making: names, each stored once.
 
+#[cfg(feature = "dwarf")]
+use std::collections::{HashMap, hash_map::Entry};
+
 use crate::error::{Error, Result};
 use crate::hash::{Seed, Slots};
 use crate::model::NameOffset;
+#[cfg(feature = "dwarf")]
+use crate::model::Type;
 use crate::write::MAX_STRING_BYTES;
 
 /// Names, each stored once.
@@ -84,6 +89,30 @@ impl Strings {
         self.bytes.push(0);
         self.slots.insert(hash, offset);
         Ok(NameOffset(offset))
+    }
+
+    /// Lets types whose names are in `other` have them here, in the order of the types.
+    #[cfg(feature = "dwarf")]
+    pub(crate) fn adopt(&mut self, types: &mut [Type], other: &Self) -> Result<()> {
+        let mut known: HashMap<NameOffset, NameOffset, Seed> = HashMap::with_hasher(Seed::random());
+        for ty in types {
+            let mut done = Ok(());
+            ty.for_each_name_mut(|name| {
+                let new = match known.entry(*name) {
+                    Entry::Occupied(known) => Ok(*known.get()),
+                    Entry::Vacant(place) => {
+                        let new = self.intern(other.get(*name));
+                        new.map(|new| *place.insert(new))
+                    }
+                };
+                match new {
+                    Ok(new) => *name = new,
+                    Err(error) => done = Err(error),
+                }
+            });
+            done?;
+        }
+        Ok(())
     }
 
     /// Whether the name at `offset` is this one, which has no NUL.

@@ -1,13 +1,9 @@
 //! From what is stored to the types there are.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry;
-
 use super::{Listing, Merger, SYMBOL, Symbol, get, set, word};
 use crate::dedup::dedup;
 use crate::error::Result;
-use crate::hash::Seed;
-use crate::model::{NameOffset, Type, TypeId};
+use crate::model::{Type, TypeId};
 use crate::strings::Strings;
 use crate::write::BtfBuf;
 
@@ -154,28 +150,9 @@ impl Merger {
                 out.push(ty);
             }
         }
-        let mut merged = dedup(BtfBuf::from_types_and_names(out, Strings::new()))?;
-        let mut types = merged.take_types();
-        let mut stored: HashMap<NameOffset, NameOffset, Seed> =
-            HashMap::with_hasher(Seed::random());
-        for ty in &mut types {
-            let mut done = Ok(());
-            ty.for_each_name_mut(|name| {
-                let new = match stored.entry(*name) {
-                    Entry::Occupied(known) => Ok(*known.get()),
-                    Entry::Vacant(place) => {
-                        let new = merged.intern(names.get(*name));
-                        new.map(|new| *place.insert(new))
-                    }
-                };
-                match new {
-                    Ok(new) => *name = new,
-                    Err(error) => done = Err(error),
-                }
-            });
-            done?;
-        }
-        merged.put_types(types);
-        Ok(merged)
+        let merged = dedup(BtfBuf::from_types_and_names(out, Strings::new()))?;
+        let (mut types, mut stored) = merged.into_types_and_names();
+        stored.adopt(&mut types, names)?;
+        Ok(BtfBuf::from_types_and_names(types, stored))
     }
 }

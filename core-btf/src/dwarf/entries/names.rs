@@ -61,24 +61,7 @@ impl Names {
     /// # Errors
     /// [`Error::Limit`].
     pub(in crate::dwarf) fn adopt(&self, types: &mut [Type], other: &Strings) -> Result<(), Error> {
-        let mut known = vec![NameOffset::ANONYMOUS; other.bytes().len()];
-        self.with(|strings| {
-            let mut done = Ok(());
-            for ty in types {
-                ty.for_each_name_mut(|name| {
-                    if let Some(new) = known.get_mut(name.0 as usize) {
-                        if new.is_anonymous() {
-                            match strings.intern(other.get(*name)) {
-                                Ok(offset) => *new = offset,
-                                Err(error) => done = Err(error),
-                            }
-                        }
-                        *name = *new;
-                    }
-                });
-            }
-            done
-        })
+        self.with(|strings| strings.adopt(types, other))
     }
 
     /// What `read` makes of all names, once no more will come.

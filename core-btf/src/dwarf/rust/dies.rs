@@ -146,7 +146,7 @@ impl<'a> Dies<'a> {
         };
         Some(Discriminant {
             bits,
-            bytes: die.detail.into(),
+            bytes: die.detail,
         })
     }
 

@@ -221,12 +221,11 @@ fn die<'a>(tag: DwTag, key: Key, attrs: &Attrs<'_>, wide: &mut Vec<u128>) -> Die
     };
     if let Some(discriminant) = attrs.discriminant().filter(|_| tag == dw::DW_TAG_variant) {
         detail = discriminant.bytes;
-        (value, has) = match u64::try_from(discriminant.bits) {
-            Ok(bits) => (bits, Has::Value),
-            Err(_) => {
-                wide.push(discriminant.bits);
-                (wide.len() as u64 - 1, Has::Wide)
-            }
+        (value, has) = if let Ok(bits) = u64::try_from(discriminant.bits) {
+            (bits, Has::Value)
+        } else {
+            wide.push(discriminant.bits);
+            (wide.len() as u64 - 1, Has::Wide)
         };
     }
     Die {
