@@ -112,8 +112,9 @@ pub(in crate::dwarf) struct Discriminant {
 /// A name or another text of the file.
 #[derive(Clone, Copy, Debug, Default)]
 pub(in crate::dwarf) struct Text<'a> {
-    /// From its first byte to the end of its section.
+    /// Its bytes; or if it is not known where it ends, all to the end of its section.
     pub(super) from: &'a [u8],
+    pub(super) ends: bool,
 }
 
 impl<'a> Text<'a> {
@@ -127,6 +128,9 @@ impl<'a> Text<'a> {
     /// # Errors
     /// Its section ends before it does.
     pub(in crate::dwarf) fn find(self) -> gimli::Result<Option<&'a [u8]>> {
+        if self.ends {
+            return Ok(Some(self.from));
+        }
         let from = self.from.get(..MAX_TEXT_BYTES).unwrap_or(self.from);
         match CStr::from_bytes_until_nul(from) {
             Ok(text) => Ok(Some(text.to_bytes())),

@@ -496,9 +496,11 @@ fn indirect(step: &Step, rest: &mut Slice<'_>, encoding: Encoding) -> gimli::Res
 
 /// A name that is in the entry.
 fn inline<'a>(step: &Step, rest: &mut Slice<'a>, attrs: &mut Attrs<'a>) -> gimli::Result<()> {
-    let from = rest.slice();
     let bytes = rest.read_null_terminated_slice()?.slice();
-    let text = Text { from };
+    let text = Text {
+        from: bytes,
+        ends: true,
+    };
     match step.action {
         Action::Name(_) => {
             // Most are short: what they say is as good as their place.
@@ -539,6 +541,6 @@ fn discriminant(form: Form, value: u64) -> Discriminant {
 fn text(section: Slice<'_>, offset: u64) -> gimli::Result<Text<'_>> {
     let mut rest = section;
     rest.skip(self::offset(offset))?;
-    let from = rest.slice();
-    Ok(Text { from })
+    let (from, ends) = (rest.slice(), false);
+    Ok(Text { from, ends })
 }
