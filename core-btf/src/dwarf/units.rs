@@ -19,7 +19,7 @@ use super::sound::damage;
 
 /// Bytes of debug information that one thread takes at a time. Independent of the number of
 /// threads, so that the result is too.
-const CHUNK_BYTES: u32 = 1 << 20;
+const CHUNK_BYTES: u32 = 1 << 17;
 
 /// Most bytes in the names of the scopes around a type, which are part of its own.
 pub(super) const MAX_PATH_BYTES: usize = 1 << 16;

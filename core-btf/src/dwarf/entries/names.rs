@@ -102,7 +102,7 @@ pub(in crate::dwarf) struct Known<'n> {
 impl<'n> Known<'n> {
     /// For some bytes of debug information.
     pub(in crate::dwarf) fn new(names: &'n Names, bytes: usize) -> Self {
-        let pairs = (bytes / 128).clamp(16, 1 << 15).next_power_of_two();
+        let pairs = (bytes / 256).clamp(16, 1 << 15).next_power_of_two();
         Self {
             names,
             table: vec![Cell::default(); pairs],

@@ -155,12 +155,13 @@ impl Plans {
         let unknown = gimli::Error::InvalidAbbreviationCode(code);
         let abbreviation = self.abbreviations.get(code).ok_or(unknown)?;
         let read = self.steps.len();
-        for spec in abbreviation.attributes() {
-            push(&mut self.steps, read, step(*spec, self.encoding));
+        let specs = abbreviation.attributes().iter();
+        let steps: Vec<Step> = specs.map(|spec| step(*spec, self.encoding)).collect();
+        for step in &steps {
+            push(&mut self.steps, read, *step);
         }
         let pass = self.steps.len();
-        for spec in abbreviation.attributes() {
-            let step = step(*spec, self.encoding);
+        for step in steps {
             let action = Action::Pass;
             push(&mut self.steps, pass, Step { action, ..step });
         }
