@@ -44,6 +44,7 @@ fn tracer(name: &str) -> Scratch {
     );
     let read = |name| fs::read_to_string(fixture(name)).unwrap();
     scratch.file("src/main.rs", &read("main.rs"));
+    scratch.file("src/child.rs", include_str!("../fixtures/child.rs"));
     scratch.file("src/bpf/trace.bpf.c", &read("trace.bpf.c"));
     scratch
 }

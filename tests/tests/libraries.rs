@@ -99,25 +99,22 @@ int BPF_UPROBE(on_request, struct request *request)
 }
 "#;
 
+/// What starts the application.
+const CHILD: &str = include_str!("../fixtures/child.rs");
+
 /// Starts the application that it is told, and prints what BPF saw.
 const TRACER: &str = r#"
-core_runtime::embed!();
+mod child;
+
+use child::{Traced, text};
 use core_runtime::{Loader, Process, TypeInfo, Uprobe};
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Command, Stdio};
+
+core_runtime::embed!();
 
 fn main() -> core_runtime::Result<()> {
-    let mut child = Command::new(std::env::args().nth(1).unwrap())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = BufReader::new(child.stdout.take().unwrap());
-    let mut line = String::new();
-    said.read_line(&mut line).unwrap();
-    assert_eq!(line, "ready\n");
+    let traced = Traced::start();
 
-    let process = Process::new(child.id())?;
+    let process = Process::new(traced.id())?;
     let [application, one, two] =
         [process.program()?, process.shared_library("libone.so")?, process.shared_library("libtwo.so")?];
     let mut storage = std::mem::MaybeUninit::uninit();
@@ -130,13 +127,10 @@ fn main() -> core_runtime::Result<()> {
         Uprobe::symbol(&two, "two").attach(&skeleton.progs.on_two)?,
         Uprobe::symbol(&application, "handle").attach(&skeleton.progs.on_request)?,
     ];
-    child.stdin.take().unwrap().write_all(b"\n").unwrap();
-    child.wait().unwrap();
-    let said = std::io::read_to_string(said).unwrap();
+    let said = traced.finish();
 
     let bss = skeleton.maps.bss_data.as_ref().unwrap();
-    let name: Vec<u8> = bss.name.iter().take_while(|b| **b != 0).map(|b| *b as u8).collect();
-    let name = String::from_utf8(name).unwrap();
+    let name = text(&bss.name);
     let seen = format!(
         "{} {} {} {} {} {name} {}\n",
         bss.one_id, bss.one_busy, bss.two_id, bss.two_open, bss.port, bss.request_id
@@ -190,6 +184,7 @@ fn tracer(name: &str) -> Scratch {
         "core-runtime\", features = [\"dwarf\"] }",
     );
     scratch.file("src/main.rs", TRACER);
+    scratch.file("src/child.rs", CHILD);
     scratch.file("src/bpf/trace.bpf.c", TRACE);
     scratch
 }

@@ -46,6 +46,7 @@ fn tracer(name: &str) -> Scratch {
         fs::read_to_string(path).unwrap()
     };
     scratch.file("src/main.rs", &fixture("main.rs"));
+    scratch.file("src/child.rs", include_str!("../fixtures/child.rs"));
     scratch.file("src/bpf/trace.bpf.c", &fixture("trace.bpf.c"));
     scratch
 }

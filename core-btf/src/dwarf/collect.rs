@@ -19,6 +19,9 @@ use crate::model::{Enumerator, Member, Param, Type, TypeId};
 /// Marks a pending reference that is the id of a type made in this pass.
 pub(super) const LOCAL: u32 = 1 << 31;
 
+/// About as many bytes of entries as there are for a type.
+const BYTES_PER_TYPE: usize = 40;
+
 /// Deepest nesting of entries that is read; compilers stay below a hundred.
 const MAX_DEPTH: usize = 4096;
 
@@ -145,6 +148,14 @@ impl<'n> Collected<'n> {
         }
     }
 
+    /// Makes room for the types of some bytes of entries.
+    fn reserve(&mut self, bytes: usize) {
+        let types = bytes / BYTES_PER_TYPE;
+        self.types.reserve(types);
+        self.keys.reserve(types);
+        self.meanings.reserve(types);
+    }
+
     /// Adds a type that the entry at `key` needs.
     pub(super) fn push(&mut self, key: Key, ty: Type) -> Result<TypeId, Error> {
         self.keys.push(key);
@@ -264,6 +275,7 @@ pub(super) fn collect<'n, 'a: 'n>(
 ) -> Result<(), Error> {
     out.big_endian = units.sections.endian == RunTimeEndian::Big;
     out.pointer_bytes = units.pointer_bytes();
+    out.reserve(unit.keys().len());
     let Shelf { known, last } = shelf;
     let mut entries = Entries::of(units, unit, last)?;
     let mut attrs = Attrs::default();

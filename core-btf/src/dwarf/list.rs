@@ -13,6 +13,10 @@ impl TypeList {
         self.0.len()
     }
 
+    pub(super) fn reserve(&mut self, more: usize) {
+        self.0.reserve(more);
+    }
+
     pub(super) fn all(&self) -> &[Type] {
         &self.0
     }
