@@ -7,8 +7,8 @@ use gimli::{Abbreviations, DwAt, DwTag, Encoding};
 use super::attrs::Slot;
 use super::meaning::step;
 
-/// Codes of abbreviations below this are places in a list; compilers count from 1.
-const LISTED: usize = 1 << 12;
+/// How far a code may be beyond those in the list to have a place there; compilers count from 1.
+const GAP: usize = 64;
 
 /// How an attribute's value is stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -114,7 +114,7 @@ pub(in crate::dwarf) struct Plan {
 pub(super) struct Plans {
     abbreviations: Abbreviations,
     encoding: Encoding,
-    /// By the code of the abbreviation, if it is low.
+    /// By the code of the abbreviation, if it is near to others.
     list: Vec<Option<Plan>>,
     others: HashMap<u64, Plan>,
     steps: Vec<Step>,
@@ -170,16 +170,14 @@ impl Plans {
             read: (word(read), word(pass)),
             pass: (word(pass), word(self.steps.len())),
         };
-        match usize::try_from(code) {
-            Ok(at @ ..LISTED) => {
-                self.list.resize(self.list.len().max(at + 1), None);
-                if let Some(place) = self.list.get_mut(at) {
-                    *place = Some(plan);
-                }
+        let room = 2 * self.list.len() + GAP;
+        if let Some(at) = usize::try_from(code).ok().filter(|at| *at < room) {
+            self.list.resize(self.list.len().max(at + 1), None);
+            if let Some(place) = self.list.get_mut(at) {
+                *place = Some(plan);
             }
-            _ => {
-                self.others.insert(code, plan);
-            }
+        } else {
+            self.others.insert(code, plan);
         }
         Ok(plan)
     }
@@ -240,4 +238,27 @@ pub(super) fn fixed(form: Form, value: u64) -> Option<u64> {
         Form::U128 => 16,
         _ => return None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use gimli::{DebugAbbrev, DebugAbbrevOffset, Encoding, Format, LittleEndian};
+
+    use super::Plans;
+
+    /// A few bytes can have an abbreviation of any number.
+    #[test]
+    fn a_high_code_takes_little_memory() {
+        let table = DebugAbbrev::new(&[0xff, 0x1f, 0x11, 0, 0, 0, 0], LittleEndian);
+        let encoding = Encoding {
+            address_size: 8,
+            format: Format::Dwarf32,
+            version: 5,
+        };
+        let mut plans = Plans::new(table.abbreviations(DebugAbbrevOffset(0)).unwrap(), encoding);
+        assert_eq!(plans.get(0xfff).unwrap().tag.0, 0x11);
+        assert_eq!(plans.get(0xfff).unwrap().tag.0, 0x11);
+        assert!(plans.get(1).is_err());
+        assert!(plans.list.len() < 100);
+    }
 }

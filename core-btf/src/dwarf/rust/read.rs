@@ -75,7 +75,7 @@ impl<'u, 'a> Reader<'u, 'a> {
             units,
             seed,
             anchors,
-            known: Known::new(),
+            known: Known::new(units.sections.info().len()),
             last: LastPlans::default(),
         }
     }
