@@ -2,9 +2,9 @@
 
 use std::hash::{BuildHasher as _, RandomState};
 
-use crate::hash::Slots;
+use crate::hash::{Slots, fold, words};
 
-/// 128 bits that stand for something: what differs has another, but for one case in 2^128.
+/// 128 bits that stand for something: that what differs has the same is too unlikely to be met.
 ///
 /// They depend on numbers that each run draws, so they are good for nothing but to be compared.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,10 +50,7 @@ impl Seed {
     #[inline]
     pub(crate) fn word(&self, print: Fingerprint, word: u64) -> Fingerprint {
         let [first, second] = self.keys;
-        Fingerprint(
-            folded(print.0 ^ word, first),
-            folded(print.1 ^ word, second),
-        )
+        Fingerprint(fold(print.0 ^ word, first), fold(print.1 ^ word, second))
     }
 
     /// That of what `print` is of, and what `other` is of.
@@ -61,12 +58,12 @@ impl Seed {
     pub(crate) fn pair(&self, print: Fingerprint, other: Fingerprint) -> Fingerprint {
         let [first, second] = self.keys;
         let print = Fingerprint(
-            folded(print.0 ^ other.0, first),
-            folded(print.1 ^ other.1, second),
+            fold(print.0 ^ other.0, first),
+            fold(print.1 ^ other.1, second),
         );
         Fingerprint(
-            folded(print.0 ^ other.1, first),
-            folded(print.1 ^ other.0, second),
+            fold(print.0 ^ other.1, first),
+            fold(print.1 ^ other.0, second),
         )
     }
 
@@ -77,24 +74,9 @@ impl Seed {
 
     /// That of what `print` is of, and some bytes.
     pub(crate) fn bytes_after(&self, print: Fingerprint, bytes: &[u8]) -> Fingerprint {
-        let mut print = self.word(print, bytes.len() as u64);
-        let (chunks, rest) = bytes.as_chunks::<8>();
-        for chunk in chunks {
-            print = self.word(print, u64::from_le_bytes(*chunk));
-        }
-        let mut last = [0; 8];
-        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        self.word(print, u64::from_le_bytes(last))
+        let print = self.word(print, bytes.len() as u64);
+        words(bytes).fold(print, |print, word| self.word(print, word))
     }
-}
-
-/// The product, of which both halves are used.
-#[inline]
-fn folded(word: u64, key: u64) -> u64 {
-    let product = u128::from(word) * u128::from(key);
-    #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
-    let folded = product as u64 ^ (product >> 64) as u64;
-    folded
 }
 
 /// What is known by its fingerprint, and the number of each.

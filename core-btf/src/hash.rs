@@ -54,13 +54,7 @@ impl Hasher for Mixer {
     }
 
     fn write(&mut self, bytes: &[u8]) {
-        let (chunks, rest) = bytes.as_chunks::<8>();
-        for chunk in chunks {
-            self.write_u64(u64::from_le_bytes(*chunk));
-        }
-        let mut last = [0; 8];
-        last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
-        self.write_u64(u64::from_le_bytes(last));
+        words(bytes).for_each(|word| self.write_u64(word));
     }
 
     fn write_u8(&mut self, word: u8) {
@@ -76,15 +70,31 @@ impl Hasher for Mixer {
     }
 
     fn write_u64(&mut self, word: u64) {
-        let product = u128::from(self.hash ^ word) * u128::from(self.key);
-        #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
-        let folded = product as u64 ^ (product >> 64) as u64;
-        self.hash = folded;
+        self.hash = fold(self.hash ^ word, self.key);
     }
 
     fn write_usize(&mut self, word: usize) {
         self.write_u64(word as u64);
     }
+}
+
+/// The product, of which both halves are used.
+#[inline]
+pub(crate) fn fold(word: u64, key: u64) -> u64 {
+    let product = u128::from(word) * u128::from(key);
+    #[expect(clippy::cast_possible_truncation, reason = "both halves are used")]
+    let folded = product as u64 ^ (product >> 64) as u64;
+    folded
+}
+
+/// Bytes as words, the last of which is filled up with zeros.
+#[inline]
+pub(crate) fn words(bytes: &[u8]) -> impl Iterator<Item = u64> {
+    let (chunks, rest) = bytes.as_chunks::<8>();
+    let mut last = [0; 8];
+    last.iter_mut().zip(rest).for_each(|(to, from)| *to = *from);
+    let chunks = chunks.iter().copied().chain([last]);
+    chunks.map(u64::from_le_bytes)
 }
 
 /// An open-addressed table of numbers, whose keys are elsewhere.

@@ -18,6 +18,19 @@ pub const MAX_VLEN: u64 = 0xffff;
 /// Last bit offset that a member of a struct with bitfields can have.
 pub(crate) const MAX_BITFIELD_OFFSET: u64 = 0x00ff_ffff;
 
+/// The number of the last of `count` types.
+pub(crate) fn number(count: usize) -> Result<TypeId> {
+    u32::try_from(count)
+        .ok()
+        .filter(|_| count as u64 <= MAX_TYPES)
+        .map(TypeId)
+        .ok_or(Error::Limit {
+            what: "number of types",
+            value: count as u64,
+            limit: MAX_TYPES,
+        })
+}
+
 /// Types and names in the making.
 ///
 /// Shapes: types are numbered from 1 in the order of [`BtfBuf::push`]; a type may refer to a later
@@ -119,16 +132,7 @@ impl BtfBuf {
     /// # Errors
     /// [`Error::Limit`].
     pub fn next_id(&self) -> Result<TypeId> {
-        let id = self.types.len() as u64 + 1;
-        u32::try_from(id)
-            .ok()
-            .filter(|_| id <= MAX_TYPES)
-            .map(TypeId)
-            .ok_or(Error::Limit {
-                what: "number of types",
-                value: id,
-                limit: MAX_TYPES,
-            })
+        number(self.types.len() + 1)
     }
 
     /// Appends a type.

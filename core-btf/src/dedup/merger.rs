@@ -21,7 +21,7 @@ use super::shape::{is_announcement, tag};
 use crate::error::{Error, Result};
 use crate::hash::{Seed, Slots};
 use crate::model::{NameOffset, Type, TypeId};
-use crate::write::MAX_TYPES;
+use crate::write::number;
 
 /// Marks a reference to a symbol; the others are to what is stored, numbered from 1.
 const SYMBOL: u32 = 1 << 31;
@@ -378,12 +378,5 @@ impl Merger {
 
 /// A number of types, tags or symbols.
 fn word(count: usize) -> Result<u32> {
-    u32::try_from(count)
-        .ok()
-        .filter(|_| count as u64 <= MAX_TYPES)
-        .ok_or(Error::Limit {
-            what: "number of types",
-            value: count as u64,
-            limit: MAX_TYPES,
-        })
+    number(count).map(|number| number.0)
 }

@@ -13,7 +13,7 @@ use super::language::{is_flat, lower_bound};
 use super::list::TypeList;
 use super::spelling::{Scopes, is_scope};
 use super::types::{self, Frame};
-use super::units::{BYTES_PER_ENTRY, Key, MAX_PATH_BYTES, Unit, Units};
+use super::units::{Key, MAX_PATH_BYTES, Tally, Unit, Units};
 use crate::model::{Enumerator, Member, Param, Type, TypeId};
 
 /// Marks a pending reference that is the id of a type made in this pass.
@@ -77,7 +77,7 @@ pub(super) struct Collected<'n> {
     /// The types, whose names are in `names`.
     pub(super) types: TypeList,
     pub(super) names: &'n Names,
-    /// For each type of `btf` the entry that it was made for.
+    /// For each of `types` the entry that it was made for.
     pub(super) keys: Vec<Key>,
     /// By ascending key.
     pub(super) meanings: Vec<(Key, Meaning)>,
@@ -216,30 +216,6 @@ impl<'n> Collected<'n> {
     }
 }
 
-/// Counts entries that are kept in memory, some at a time: all threads count together.
-struct Tally<'u, 'a> {
-    units: &'u Units<'a>,
-    pending: u64,
-}
-
-impl Tally<'_, '_> {
-    /// Most that are not counted yet.
-    const PENDING: u64 = 256;
-
-    /// Counts the entry at `key` and the `bytes` of names that are made for it.
-    fn add(&mut self, key: Key, bytes: usize) -> Result<(), Error> {
-        self.pending += 1 + bytes as u64 / BYTES_PER_ENTRY;
-        if self.pending < Self::PENDING {
-            return Ok(());
-        }
-        self.flush(key)
-    }
-
-    fn flush(&mut self, key: Key) -> Result<(), Error> {
-        self.units.count(key, std::mem::take(&mut self.pending))
-    }
-}
-
 /// What a thread has for the units that it reads.
 #[derive(Debug)]
 pub(super) struct Shelf<'n> {
@@ -275,13 +251,12 @@ pub(super) fn collect<'n, 'a: 'n>(
 ) -> Result<(), Error> {
     out.big_endian = units.sections.endian == RunTimeEndian::Big;
     out.pointer_bytes = units.pointer_bytes();
-    out.reserve(unit.keys().len());
     let Shelf { known, last } = shelf;
     let mut entries = Entries::of(units, unit, last)?;
     let mut attrs = Attrs::default();
     let mut frames: Vec<Frame> = Vec::new();
     let mut scopes = Scopes::default();
-    let mut tally = Tally { units, pending: 0 };
+    let mut tally = Tally::new(units);
     let mut root = true;
     while !entries.is_empty() {
         let Some(plan) = entries.begin()? else {
@@ -299,6 +274,7 @@ pub(super) fn collect<'n, 'a: 'n>(
             if out.rust {
                 return Ok(());
             }
+            out.reserve(unit.keys().len());
             scopes.flat = attrs.language().map_or_else(|| units.is_flat(), is_flat);
             Frame::Other
         } else if matters(plan.tag, frames.last(), wanted.functions) {

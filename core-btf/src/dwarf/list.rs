@@ -1,8 +1,8 @@
 //! Types in the making, numbered from 1.
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::model::{Type, TypeId};
-use crate::write::MAX_TYPES;
+use crate::write::number;
 
 /// Types whose names are elsewhere; one may refer to a later one.
 #[derive(Debug, Default)]
@@ -45,7 +45,7 @@ impl TypeList {
     /// Appends a type.
     ///
     /// # Errors
-    /// [`Error::Limit`].
+    /// [`Error::Limit`](crate::Error::Limit).
     pub(super) fn push(&mut self, ty: Type) -> Result<TypeId> {
         self.0.push(ty);
         self.last()
@@ -54,7 +54,7 @@ impl TypeList {
     /// Moves all types of `other` behind these, as they are.
     ///
     /// # Errors
-    /// [`Error::Limit`].
+    /// [`Error::Limit`](crate::Error::Limit).
     pub(super) fn append(&mut self, other: Self) -> Result<()> {
         if self.0.is_empty() {
             self.0 = other.0;
@@ -65,16 +65,7 @@ impl TypeList {
     }
 
     fn last(&self) -> Result<TypeId> {
-        let count = self.0.len() as u64;
-        u32::try_from(count)
-            .ok()
-            .filter(|_| count <= MAX_TYPES)
-            .map(TypeId)
-            .ok_or(Error::Limit {
-                what: "number of types",
-                value: count,
-                limit: MAX_TYPES,
-            })
+        number(self.0.len())
     }
 }
 

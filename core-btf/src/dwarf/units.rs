@@ -25,7 +25,7 @@ const CHUNK_BYTES: u32 = 1 << 17;
 pub(super) const MAX_PATH_BYTES: usize = 1 << 16;
 
 /// Bytes of names that count as an entry.
-pub(super) const BYTES_PER_ENTRY: u64 = 64;
+const BYTES_PER_ENTRY: u64 = 64;
 
 /// Place of an entry (DIE) in an object: its offset in `.debug_info`, or, behind all of those, in
 /// `.debug_types` and then in `.debug_info` of the alternate file. Below 2^31; 0 is no entry, as a unit starts with its header.
@@ -318,7 +318,7 @@ impl<'a> Units<'a> {
     }
 
     /// Counts entries that are kept in memory, of which the last is at `key`.
-    pub(super) fn count(&self, key: Key, count: u64) -> Result<(), Error> {
+    fn count(&self, key: Key, count: u64) -> Result<(), Error> {
         // Only the sum matters, and it stays far below what a u64 holds.
         let before = self.entries.fetch_add(count, Ordering::Relaxed);
         if before + count <= self.max_entries {
@@ -356,6 +356,35 @@ impl<'a> Units<'a> {
     pub(super) fn error(&self, error: gimli::Error, key: Key) -> Error {
         let (section, offset) = self.place(key);
         self.sections.error(error, section, offset)
+    }
+}
+
+/// Counts entries that are kept in memory, some at a time: all threads count together.
+pub(super) struct Tally<'u, 'a> {
+    units: &'u Units<'a>,
+    pending: u64,
+}
+
+impl<'u, 'a> Tally<'u, 'a> {
+    /// Most that are not counted yet.
+    const PENDING: u64 = 256;
+
+    pub(super) fn new(units: &'u Units<'a>) -> Self {
+        Self { units, pending: 0 }
+    }
+
+    /// Counts the entry at `key` and the `bytes` of names that are made for it.
+    pub(super) fn add(&mut self, key: Key, bytes: usize) -> Result<(), Error> {
+        self.pending += 1 + bytes as u64 / BYTES_PER_ENTRY;
+        if self.pending < Self::PENDING {
+            return Ok(());
+        }
+        self.flush(key)
+    }
+
+    /// Counts what is left.
+    pub(super) fn flush(&mut self, key: Key) -> Result<(), Error> {
+        self.units.count(key, std::mem::take(&mut self.pending))
     }
 }
 

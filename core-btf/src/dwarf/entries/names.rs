@@ -45,7 +45,7 @@ impl Names {
     }
 
     /// The same for the bytes of a name; what is not UTF-8 is replaced. That it fails is said at the end.
-    pub(in crate::dwarf) fn intern_bytes(&self, name: &[u8]) -> NameOffset {
+    fn intern_bytes(&self, name: &[u8]) -> NameOffset {
         let stored = match std::str::from_utf8(name) {
             Ok(name) => self.intern(name),
             Err(_) => self.intern(&String::from_utf8_lossy(name)),

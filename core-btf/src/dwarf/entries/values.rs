@@ -126,10 +126,7 @@ impl<'r, 'a> UnitContext<'r, 'a> {
                 return Ok(());
             }
         };
-        attrs.set(step.slot, reference.unwrap_or(NOWHERE).into(), false);
-        if reference.is_none() && step.slot != Slot::Annotation {
-            attrs.set_odd(step.attribute);
-        }
+        refer(step, reference, attrs);
         Ok(())
     }
 
@@ -183,15 +180,7 @@ impl<'r, 'a> UnitContext<'r, 'a> {
                 }),
                 Err(_) => attrs.set_odd(step.attribute),
             },
-            Action::Odd => attrs.set_odd(step.attribute),
-            Action::Nowhere => {
-                attrs.set(step.slot, NOWHERE.into(), false);
-                if step.slot != Slot::Annotation {
-                    attrs.set_odd(step.attribute);
-                }
-            }
-            Action::Present => attrs.mark(step.slot),
-            _ => {}
+            _ => without_value(step, attrs),
         }
         Ok(())
     }
@@ -372,15 +361,27 @@ fn inline<'a>(step: &Step, rest: &mut Slice<'a>, attrs: &mut Attrs<'a>) -> gimli
             attrs.name = Some(Name { place, text });
         }
         Action::Text(_) => attrs.set_text(step.slot, text),
-        Action::Nowhere => {
-            attrs.set(step.slot, NOWHERE.into(), false);
-            attrs.set_odd(step.attribute);
-        }
+        _ => without_value(step, attrs),
+    }
+    Ok(())
+}
+
+/// Notes what does not depend on the value of an attribute.
+fn without_value(step: &Step, attrs: &mut Attrs<'_>) {
+    match step.action {
         Action::Odd => attrs.set_odd(step.attribute),
+        Action::Nowhere => refer(step, None, attrs),
         Action::Present => attrs.mark(step.slot),
         _ => {}
     }
-    Ok(())
+}
+
+/// Notes the entry that an attribute refers to, if there is one. Notes of gcc need not be there.
+fn refer(step: &Step, to: Option<Key>, attrs: &mut Attrs<'_>) {
+    attrs.set(step.slot, to.unwrap_or(NOWHERE).into(), false);
+    if to.is_none() && step.slot != Slot::Annotation {
+        attrs.set_odd(step.attribute);
+    }
 }
 
 fn discriminant(form: Form, value: u64) -> Discriminant {

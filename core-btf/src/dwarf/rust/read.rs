@@ -7,14 +7,11 @@ use super::known::{Known, Name};
 use super::scopes::Scopes;
 use crate::dwarf::entries::{self, Attrs, LastPlans, Slot};
 use crate::dwarf::error::Error;
-use crate::dwarf::units::{BYTES_PER_ENTRY, Key, MAX_PATH_BYTES, Unit, Units};
+use crate::dwarf::units::{Key, MAX_PATH_BYTES, Tally, Unit, Units};
 use crate::fingerprint::Seed;
 
 /// Deepest nesting of entries; rustc stays below a hundred.
 const MAX_DEPTH: usize = 512;
-
-/// How many entries are counted at a time.
-const COUNTED: u64 = 256;
 
 /// What an entry is to us.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -122,7 +119,7 @@ impl<'u, 'a> Reader<'u, 'a> {
         // What is open, and the bytes of the path of what is around it.
         let mut open = vec![(Open::Scope(0), 0)];
         let mut path = 0_usize;
-        let mut uncounted = 0;
+        let mut tally = Tally::new(units);
         while !entries.is_empty() {
             let Some(plan) = entries.begin()? else {
                 if let Some((closed, around)) = open.pop() {
@@ -167,10 +164,7 @@ impl<'u, 'a> Reader<'u, 'a> {
                     out.list.push(die);
                     out.names.push(name.print);
                     out.item_of.push(count(&out.items) - 1);
-                    uncounted += 1 + path as u64 / BYTES_PER_ENTRY;
-                    if uncounted >= COUNTED {
-                        units.count(key, std::mem::take(&mut uncounted))?;
-                    }
+                    tally.add(key, path)?;
                     Open::Entry(entry)
                 }
             };
@@ -183,7 +177,7 @@ impl<'u, 'a> Reader<'u, 'a> {
                 }
             }
         }
-        units.count(unit.start, uncounted)?;
+        tally.flush(unit.start)?;
         // A damaged unit may end before its last entries do.
         while let Some((closed, _)) = open.pop() {
             out.close(closed);
