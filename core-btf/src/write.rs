@@ -178,6 +178,12 @@ impl BtfBuf {
         self.strings.intern(name)
     }
 
+    /// The names.
+    #[cfg(feature = "dwarf")]
+    pub(crate) fn names(&self) -> &Strings {
+        &self.strings
+    }
+
     /// The name at an offset that [`BtfBuf::intern`] gave; empty for any other.
     #[must_use]
     pub fn name(&self, offset: NameOffset) -> &str {

@@ -8,6 +8,7 @@ use super::entries::Names;
 use super::error::{Error, Problem, Warning};
 use super::input::{Input, objects};
 use super::links::links;
+use super::list::get;
 use super::object::{Part, Task, extract_object};
 use super::progress::Progress;
 use super::sound::damage;
@@ -198,7 +199,6 @@ impl<'o> Gathered<'o> {
     }
 
     fn add(&mut self, part: Part, input: &Input<'_>) -> Result<(), Error> {
-        let mut part = part;
         let machine = (part.endian, part.pointer_bytes);
         if *self.machine.get_or_insert(machine) != machine {
             return Err(input.locate(Error::Object {
@@ -207,14 +207,8 @@ impl<'o> Gathered<'o> {
             }));
         }
         if !self.task.options.roots.is_empty() {
-            self.task.names.with(|names| {
-                let types = std::mem::take(&mut part.types);
-                let all = std::mem::replace(names, Strings::new());
-                let btf = BtfBuf::from_types_and_names(types, all);
-                let looked = self.look_for_roots(&btf, &part);
-                (part.types, *names) = btf.into_types_and_names();
-                looked
-            })?;
+            let names = self.task.names;
+            names.with(|names| self.look_for_roots(names, &part))?;
         }
         let keep = |id| part.keep.contains(id);
         self.merger.add(part.types, keep)?;
@@ -222,13 +216,14 @@ impl<'o> Gathered<'o> {
         Ok(())
     }
 
-    fn look_for_roots(&mut self, btf: &BtfBuf, part: &Part) -> Result<(), Error> {
-        self.missing.retain(|root| matching(btf, root).is_empty());
+    fn look_for_roots(&mut self, names: &Strings, part: &Part) -> Result<(), Error> {
+        self.missing
+            .retain(|root| matching(&part.types, names, root).is_empty());
         let mut roots = self.task.options.roots.iter();
         roots
             .by_ref()
             .filter(|root| !glob::is_pattern(root))
-            .try_for_each(|root| check_root(btf, part, root))
+            .try_for_each(|root| check_root(names, part, root))
     }
 
     /// Notes that all parts of an object have been added, or why it has none.
@@ -273,7 +268,9 @@ impl<'o> Gathered<'o> {
         }
         if !self.task.options.roots.is_empty() {
             let roots = self.task.options.roots.iter();
-            let roots: Vec<_> = roots.flat_map(|root| matching(&out.btf, root)).collect();
+            let roots: Vec<_> = roots
+                .flat_map(|root| matching(out.btf.types(), out.btf.names(), root))
+                .collect();
             forget_spellings(&mut out.btf, &roots);
             out.btf = out.btf.closure(roots)?;
         }
@@ -291,14 +288,14 @@ fn is_no_debug_info(error: &Error) -> bool {
 
 /// The definitions that a root means: those that it is the name of in BTF or, where that is another
 /// one, in the source.
-fn matching(btf: &BtfBuf, root: &str) -> Vec<TypeId> {
+fn matching(types: &[Type], names: &Strings, root: &str) -> Vec<TypeId> {
     let mut found = Vec::new();
-    for (id, ty) in btf.iter() {
-        let name = btf.name(ty.name());
+    for (id, ty) in (1..).map(TypeId).zip(types) {
+        let name = names.get(ty.name());
         match ty {
             Type::Fwd { .. } => {}
             Type::DeclTag { ty, .. } => {
-                let is_definition = !matches!(btf.get(*ty), None | Some(Type::Fwd { .. }));
+                let is_definition = !matches!(get(types, *ty), None | Some(Type::Fwd { .. }));
                 if is_definition && spelling(name).is_some_and(|it| glob::matches(root, it)) {
                     found.push(*ty);
                 }
@@ -332,13 +329,13 @@ fn forget_spellings(btf: &mut BtfBuf, roots: &[TypeId]) {
 }
 
 /// Fails if a root contains something that could not be described.
-fn check_root(btf: &BtfBuf, part: &Part, root: &str) -> Result<(), Error> {
+fn check_root(names: &Strings, part: &Part, root: &str) -> Result<(), Error> {
     if part.stand_ins.is_empty() {
         return Ok(());
     }
-    let mut marks = Marks::new(btf.types());
-    for id in matching(btf, root) {
-        marks.add(btf.types(), id, Through::Values);
+    let mut marks = Marks::new(&part.types);
+    for id in matching(&part.types, names, root) {
+        marks.add(&part.types, id, Through::Values);
     }
     for stand_in in &part.stand_ins {
         if marks.contains(stand_in.ty)

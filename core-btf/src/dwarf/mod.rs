@@ -58,6 +58,7 @@ mod extract;
 mod files;
 mod input;
 mod join;
+mod key_index;
 mod language;
 mod linked;
 mod links;

@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::collect::{Collected, LOCAL, Meaning, local};
 use super::entries::NOWHERE;
 use super::error::{Error, Problem};
+use super::key_index::KeyIndex;
 use super::units::Key;
 use crate::model::{CompositeKind, NameOffset, Type, TypeId};
 
@@ -26,23 +27,13 @@ pub(super) struct Meanings {
     /// By ascending key.
     list: Vec<(Key, Meaning)>,
     keys: Range<Key>,
-    /// For each [`STEP`] keys, where those are in `list` that have no smaller key.
-    starts: Vec<u32>,
+    index: KeyIndex,
 }
-
-/// How many keys there are to a place in the list: about as many as a few entries have.
-const STEP: usize = 64;
 
 impl Meanings {
     pub(super) fn new(list: Vec<(Key, Meaning)>, keys: Range<Key>) -> Self {
-        let mut starts = Vec::with_capacity(keys.len() / STEP + 1);
-        for (at, (key, _)) in (0..).zip(&list) {
-            let step = key.saturating_sub(keys.start) as usize / STEP;
-            while starts.len() <= step {
-                starts.push(at);
-            }
-        }
-        Self { list, keys, starts }
+        let index = KeyIndex::new(keys.start, list.iter().map(|(key, _)| *key));
+        Self { list, keys, index }
     }
 
     /// Keys of the unit's entries.
@@ -51,11 +42,8 @@ impl Meanings {
     }
 
     fn get(&self, key: Key) -> Option<Meaning> {
-        let step = key.checked_sub(self.keys.start)? as usize / STEP;
-        let start = self.starts.get(step)?;
-        let mut list = self.list.get(*start as usize..)?.iter();
-        let (found, meaning) = list.find(|(other, _)| *other >= key)?;
-        (*found == key).then_some(*meaning)
+        let at = self.index.find(&self.list, key, |(key, _)| *key)?;
+        self.list.get(at).map(|(_, meaning)| *meaning)
     }
 }
 

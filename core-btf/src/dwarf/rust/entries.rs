@@ -3,6 +3,7 @@
 use gimli::DwTag;
 
 use super::read::Open;
+use crate::dwarf::key_index::KeyIndex;
 use crate::dwarf::units::Key;
 use crate::fingerprint::Fingerprint;
 
@@ -110,39 +111,18 @@ impl Entries<'_> {
         let Some(first) = self.list.first().map(|die| die.key) else {
             return;
         };
-        // For every run of keys the first entry that is not before it.
-        let mut runs: Vec<u32> = Vec::new();
-        for (at, die) in (0..).zip(&self.list) {
-            let run = ((die.key - first) / RUN) as usize;
-            while runs.len() <= run {
-                runs.push(at);
-            }
-        }
+        let index = KeyIndex::new(first, self.list.iter().map(|die| die.key));
         for at in 0..self.list.len() {
             let Some(key) = self.list.get(at).map(|die| die.ty).filter(|key| *key != 0) else {
                 continue;
             };
-            let mut found = 0;
-            if let Some(start) = key.checked_sub(first)
-                && let Some(start) = runs.get((start / RUN) as usize)
-            {
-                let near = self.list.get(*start as usize..).unwrap_or_default();
-                let place = near.iter().position(|die| die.key >= key);
-                if let Some(place) =
-                    place.filter(|place| near.get(*place).is_some_and(|it| it.key == key))
-                {
-                    found = start + count_of(place) + 1;
-                }
-            }
+            let found = index.find(&self.list, key, |die| die.key);
             if let Some(die) = self.list.get_mut(at) {
-                die.ty = found;
+                die.ty = found.map_or(0, |found| count_of(found) + 1);
             }
         }
     }
 }
-
-/// How many keys are looked through for an entry.
-const RUN: u32 = 64;
 
 #[expect(
     clippy::cast_possible_truncation,
