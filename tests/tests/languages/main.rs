@@ -7,3 +7,4 @@ mod library;
 mod others;
 mod rust;
 mod types;
+mod units;

@@ -1,9 +1,10 @@
 //! The fixture that has the constructs of C++, name by name.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use core_btf::c::Header;
-use core_btf::dwarf::{Options, extract};
+use core_btf::dwarf::{Extraction, Options, extract};
 use core_btf::{Btf, BtfBuf, Type};
 
 use crate::gdb::{compare, compile, fixture};
@@ -36,16 +37,22 @@ fn find(btf: &BtfBuf, tag: &str, member: &str) -> Option<(u32, core_btf::TypeId)
     inside(btf, ty?, member)
 }
 
+/// The fixture, compiled.
+fn compiled(dir: &Path, command: &str) -> PathBuf {
+    let command = format!("{command} -std=c++17");
+    compile(dir, &command, &fixture("types.cc"))
+}
+
+fn all_types(object: &Path) -> Extraction {
+    extract(&std::fs::read(object).unwrap(), &Options::default()).unwrap()
+}
+
 /// gdb's opinion, with each compiler.
 #[test]
 fn same_layouts_as_gdb() {
     for command in COMPILERS {
         let dir = tempfile::tempdir().unwrap();
-        let object = compile(
-            dir.path(),
-            &format!("{command} -std=c++17"),
-            &fixture("types.cc"),
-        );
+        let object = compiled(dir.path(), command);
         let compared = compare(&object);
         assert!(compared > 60, "{command}: {compared}");
     }
@@ -56,12 +63,8 @@ fn same_layouts_as_gdb() {
 fn names_and_members_are_where_they_are_looked_for() {
     for command in COMPILERS {
         let dir = tempfile::tempdir().unwrap();
-        let object = compile(
-            dir.path(),
-            &format!("{command} -std=c++17"),
-            &fixture("types.cc"),
-        );
-        let found = extract(&std::fs::read(&object).unwrap(), &Options::default()).unwrap();
+        let object = compiled(dir.path(), command);
+        let found = all_types(&object);
         let btf = &found.btf;
         let offset = |tag, member| find(btf, tag, member).map(|(offset, _)| offset / 8);
         // Of bases too, the second after the first.
@@ -140,12 +143,8 @@ fn names_and_members_are_where_they_are_looked_for() {
 fn virtual_bases() {
     for command in COMPILERS {
         let dir = tempfile::tempdir().unwrap();
-        let program = compile(
-            dir.path(),
-            &format!("{command} -std=c++17"),
-            &fixture("types.cc"),
-        );
-        let found = extract(&std::fs::read(&program).unwrap(), &Options::default()).unwrap();
+        let program = compiled(dir.path(), command);
+        let found = all_types(&program);
         let value = |enumerator: &str| {
             let enums = found.btf.types().iter().filter_map(|ty| match ty {
                 Type::Enum { values, .. } => Some(values.iter()),
@@ -184,7 +183,7 @@ fn virtual_bases() {
 #[test]
 fn roots_are_named_as_in_the_source_or_in_btf() {
     let dir = tempfile::tempdir().unwrap();
-    let object = compile(dir.path(), "g++ -g -std=c++17", &fixture("types.cc"));
+    let object = compiled(dir.path(), "g++ -g");
     let data = std::fs::read(&object).unwrap();
     let extract = |root: &str| {
         let options = Options {
@@ -218,18 +217,14 @@ fn roots_are_named_as_in_the_source_or_in_btf() {
 fn clang_compiles_the_header() {
     for command in COMPILERS {
         let dir = tempfile::tempdir().unwrap();
-        let object = compile(
-            dir.path(),
-            &format!("{command} -std=c++17"),
-            &fixture("types.cc"),
-        );
+        let object = compiled(dir.path(), command);
         assert_compiles(dir.path(), &object);
     }
 }
 
 /// Prints all types of an object as a header with assertions on their layout, for clang to judge.
-pub(crate) fn assert_compiles(dir: &std::path::Path, object: &std::path::Path) {
-    let found = extract(&std::fs::read(object).unwrap(), &Options::default()).unwrap();
+pub(crate) fn assert_compiles(dir: &Path, object: &Path) {
+    let found = all_types(object);
     let blob = found.btf.encode(found.endian).unwrap();
     let btf = Btf::parse(&blob).unwrap();
     let header = Header::new(&btf).asserts(true).print().unwrap();
