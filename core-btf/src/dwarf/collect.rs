@@ -7,7 +7,7 @@
 use gimli::{DwTag, RunTimeEndian, constants as dw};
 
 use super::annotations;
-use super::entries::{Attrs, Entries, Known, LastPlans, Names, Slot, Text};
+use super::entries::{Attrs, Entries, Known, Names, Plans, Slot, Text};
 use super::error::{Error, Problem};
 use super::language::{is_flat, lower_bound};
 use super::list::TypeList;
@@ -218,17 +218,17 @@ impl<'n> Collected<'n> {
 
 /// What a thread has for the units that it reads.
 #[derive(Debug)]
-pub(super) struct Shelf<'n> {
+pub(super) struct Shelf<'n, 'a> {
     known: Known<'n>,
-    last: LastPlans,
+    plans: Plans<'a>,
 }
 
-impl<'n> Shelf<'n> {
+impl<'n> Shelf<'n, '_> {
     /// For units of some bytes.
     pub(super) fn new(names: &'n Names, bytes: usize) -> Self {
         Self {
             known: Known::new(names, bytes),
-            last: LastPlans::default(),
+            plans: Plans::default(),
         }
     }
 }
@@ -245,14 +245,14 @@ pub(super) struct Wanted {
 pub(super) fn collect<'n, 'a: 'n>(
     units: &Units<'a>,
     unit: &Unit<'a>,
-    shelf: &mut Shelf<'_>,
+    shelf: &mut Shelf<'_, 'a>,
     wanted: Wanted,
     out: &mut Collected<'n>,
 ) -> Result<(), Error> {
     out.big_endian = units.sections.endian == RunTimeEndian::Big;
     out.pointer_bytes = units.pointer_bytes();
-    let Shelf { known, last } = shelf;
-    let mut entries = Entries::of(units, unit, last)?;
+    let Shelf { known, plans } = shelf;
+    let mut entries = Entries::of(units, unit, plans)?;
     let mut attrs = Attrs::default();
     let mut frames: Vec<Frame> = Vec::new();
     let mut scopes = Scopes::default();

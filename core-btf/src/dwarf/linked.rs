@@ -1,7 +1,8 @@
 //! Whether units have to be taken together.
 
-use gimli::{DwAt, DwTag, Reader as _, UnitType, constants as dw};
+use gimli::{DwAt, DwForm, DwTag, UnitType, constants as dw};
 
+use super::abbrev::declaration;
 use super::sections::Slice;
 use super::units::{Unit, Units};
 
@@ -41,34 +42,27 @@ fn have_links(units: &Units<'_>, leads: impl Fn(DwTag, DwAt) -> bool) -> bool {
     tables.any(|table| has_links(units.table(*table), &leads).unwrap_or(true))
 }
 
-/// Whether a table of abbreviations has a reference to other units; it ends where one does not know.
+/// Whether a table of abbreviations has a reference to other units.
 fn has_links(table: Slice<'_>, leads: impl Fn(DwTag, DwAt) -> bool) -> gimli::Result<bool> {
     let mut table = table;
-    while !table.is_empty() && table.read_uleb128()? != 0 {
-        let tag = DwTag(table.read_uleb128_u16()?);
-        let _has_children = table.read_u8()?;
-        loop {
-            let name = table.read_uleb128_u16()?;
-            let form = dw::DwForm(table.read_uleb128_u16()?);
-            if (name, form.0) == (0, 0) {
-                break;
-            }
-            if form == dw::DW_FORM_implicit_const {
-                table.read_sleb128()?;
-            }
-            let away = matches!(
-                form,
-                dw::DW_FORM_ref_addr
-                    | dw::DW_FORM_ref_sig8
-                    | dw::DW_FORM_ref_sup4
-                    | dw::DW_FORM_ref_sup8
-                    | dw::DW_FORM_GNU_ref_alt
-                    | dw::DW_FORM_indirect
-            );
-            if away && leads(tag, DwAt(name)) {
-                return Ok(true);
-            }
+    while let Some(declaration) = declaration(&mut table)? {
+        let mut away = declaration.attributes().filter(|it| is_away(it.form()));
+        if away.any(|it| leads(declaration.tag, it.name())) {
+            return Ok(true);
         }
     }
     Ok(false)
+}
+
+/// Whether references of this form may lead to other units.
+fn is_away(form: DwForm) -> bool {
+    matches!(
+        form,
+        dw::DW_FORM_ref_addr
+            | dw::DW_FORM_ref_sig8
+            | dw::DW_FORM_ref_sup4
+            | dw::DW_FORM_ref_sup8
+            | dw::DW_FORM_GNU_ref_alt
+            | dw::DW_FORM_indirect
+    )
 }

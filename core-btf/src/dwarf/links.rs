@@ -1,12 +1,14 @@
 //! Where the debug information of a file is, if not in it: what the file says. Finding the files and
 //! reading them is left to others; see [`Elsewhere`](super::Elsewhere).
 
-use object::Object as _;
+use gimli::{EndianSlice, Reader as _, RunTimeEndian, constants as dw};
+use object::{Object, ObjectSection};
 
+use super::abbrev::declaration;
 use super::entries::Slot;
 use super::error::Error;
 use super::root::unit_root;
-use super::sections::{MAX_BYTES, Sections, check_names};
+use super::sections::{self, MAX_BYTES, Sections, check_names};
 use super::units::Units;
 
 /// What a file says of other files that have debug information of it.
@@ -57,6 +59,10 @@ pub fn links(data: &[u8]) -> Result<Links, Error> {
         alternate: alternate.map(|(path, id)| (text(path), id.to_vec())),
         split: Vec::new(),
     };
+    if !may_be_split(&file, data.len()) {
+        out.has_debug_info = file.sections().any(|section| is_debug_info(&section));
+        return Ok(out);
+    }
     let sections = match Sections::load(data, MAX_BYTES) {
         Err(Error::NoDebugInfo) => {
             out.has_debug_info = false;
@@ -83,6 +89,50 @@ pub fn links(data: &[u8]) -> Result<Links, Error> {
         }
     }
     Ok(out)
+}
+
+/// Whether a section has entries, or is damaged.
+fn is_debug_info<'a>(section: &impl ObjectSection<'a>) -> bool {
+    let is_it = matches!(section.name_bytes(), Ok(b".debug_info" | b".zdebug_info"));
+    let data = section.compressed_data();
+    is_it && data.map_or(true, |data| !data.data.is_empty())
+}
+
+/// Whether a unit may say that it is split off. Judged by the abbreviations alone, which need no
+/// relocations: few files have such units.
+fn may_be_split<'a>(file: &impl Object<'a>, bytes: usize) -> bool {
+    let mut left = bytes;
+    file.sections().any(|section| {
+        let name = section.name_bytes().unwrap_or_default();
+        if !matches!(name, b".debug_abbrev" | b".zdebug_abbrev") {
+            return name.ends_with(b".dwo");
+        }
+        let Ok(tables) = sections::read(&section, MAX_BYTES) else {
+            return true;
+        };
+        // Headers of many sections may be about the same bytes.
+        let Some(rest) = left.checked_sub(tables.len()) else {
+            return true;
+        };
+        left = rest;
+        name_split_files(&tables).unwrap_or(true)
+    })
+}
+
+/// Whether tables of abbreviations, one after the other, have an attribute that names a split-off
+/// file.
+fn name_split_files(tables: &[u8]) -> gimli::Result<bool> {
+    // Single bytes, so that their order is none.
+    let mut rest = EndianSlice::new(tables, RunTimeEndian::Little);
+    while !rest.is_empty() {
+        while let Some(declaration) = declaration(&mut rest)? {
+            let mut names = declaration.attributes().map(|it| it.name());
+            if names.any(|it| matches!(it, dw::DW_AT_dwo_name | dw::DW_AT_GNU_dwo_name)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// The checksum of a file that `.gnu_debuglink` has.

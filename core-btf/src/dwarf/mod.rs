@@ -47,6 +47,7 @@
 //! `core_virtual_base()` of `core.bpf.h` follows all of that. A base of a base is a virtual base of the class
 //! that names it, and is reached through that.
 
+mod abbrev;
 mod annotations;
 mod arrays;
 mod bases;

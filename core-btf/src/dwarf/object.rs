@@ -169,7 +169,7 @@ fn unit_bytes(unit: &Unit<'_>) -> u64 {
 
 impl<'a> Object<'_, 'a> {
     /// What a thread has for the units of this object.
-    fn shelf(&self) -> Shelf<'_> {
+    fn shelf(&self) -> Shelf<'_, 'a> {
         Shelf::new(
             self.names,
             usize::try_from(self.units_bytes).unwrap_or(usize::MAX),
@@ -180,7 +180,7 @@ impl<'a> Object<'_, 'a> {
     fn read(
         &self,
         unit: &Unit<'a>,
-        shelf: &mut Shelf<'_>,
+        shelf: &mut Shelf<'_, 'a>,
         alone: bool,
     ) -> Result<(Collected<'_>, Meanings), Error> {
         let mut found = Collected::new(self.names);
@@ -209,14 +209,18 @@ impl<'a> Object<'_, 'a> {
     fn linked(
         &self,
         chunk: &[Unit<'a>],
-        shelf: &mut Shelf<'_>,
+        shelf: &mut Shelf<'_, 'a>,
     ) -> Result<Vec<(Collected<'_>, Meanings)>, Error> {
         let units = chunk.iter();
         units.map(|unit| self.read(unit, shelf, false)).collect()
     }
 
     /// The types of some units, each by itself.
-    fn parts(&self, chunk: &[Unit<'a>], shelf: &mut Shelf<'_>) -> Result<(Vec<Part>, Seen), Error> {
+    fn parts(
+        &self,
+        chunk: &[Unit<'a>],
+        shelf: &mut Shelf<'_, 'a>,
+    ) -> Result<(Vec<Part>, Seen), Error> {
         let mut seen = Seen::default();
         let parts = chunk.iter().map(|unit| {
             let (mut found, _) = self.read(unit, shelf, true)?;

@@ -1,6 +1,6 @@
 //! The root entry of a unit, alone.
 
-use super::entries::{Attrs, Entries, LastPlans};
+use super::entries::{Attrs, Entries, Plans};
 use super::error::Error;
 use super::units::{Unit, Units};
 
@@ -9,8 +9,8 @@ pub(super) fn unit_root<'a>(
     units: &Units<'a>,
     unit: &Unit<'a>,
 ) -> Result<Option<Attrs<'a>>, Error> {
-    let mut last = LastPlans::default();
-    let mut entries = Entries::of(units, unit, &mut last)?;
+    let mut plans = Plans::default();
+    let mut entries = Entries::of(units, unit, &mut plans)?;
     if entries.is_empty() {
         return Ok(None);
     }

@@ -274,7 +274,7 @@ fn slot(name: &[u8], split_off: bool) -> Option<usize> {
 }
 
 /// The decompressed bytes of a section, `max_bytes` at most.
-fn read<'a>(
+pub(super) fn read<'a>(
     section: &impl object::ObjectSection<'a>,
     max_bytes: u64,
 ) -> Result<Cow<'a, [u8]>, Error> {

@@ -5,10 +5,7 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gimli::{
-    Abbreviations, DebugAbbrev, DebugAbbrevOffset, DebugInfo, DebugTypeSignature, DebugTypes,
-    DwLang, Reader as _, UnitHeader, UnitType,
-};
+use gimli::{DebugInfo, DebugTypeSignature, DebugTypes, DwLang, Reader as _, UnitHeader, UnitType};
 
 use super::error::{Error, Problem};
 use super::language::{is_flat, lower_bound};
@@ -75,6 +72,14 @@ impl Unit<'_> {
 pub(super) struct Table {
     alternate: bool,
     offset: usize,
+}
+
+#[cfg(test)]
+impl Table {
+    pub(super) fn at(offset: usize) -> Self {
+        let alternate = false;
+        Self { alternate, offset }
+    }
 }
 
 /// The units of one object.
@@ -304,12 +309,12 @@ impl<'a> Units<'a> {
         section.range(table.offset.min(end)..end)
     }
 
-    /// The table of abbreviations of a unit.
-    pub(super) fn abbreviations(&self, unit: &Unit<'a>) -> Result<Abbreviations, Error> {
-        let (table, sections) = (unit.table(), self.sections_of(unit));
-        DebugAbbrev::from(self.table(table))
-            .abbreviations(DebugAbbrevOffset(0))
-            .map_err(|error| sections.error(error, ".debug_abbrev", table.offset as u64))
+    /// A DWARF error in a table of abbreviations.
+    pub(super) fn abbreviation_error(&self, error: gimli::Error, table: Table) -> Error {
+        let alternate = self.sections.alternate.as_deref();
+        let sections = alternate.filter(|_| table.alternate);
+        let sections = sections.unwrap_or(self.sections);
+        sections.error(error, ".debug_abbrev", table.offset as u64)
     }
 
     /// The entry that a type unit's signature stands for.

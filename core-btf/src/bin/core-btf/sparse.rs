@@ -2,13 +2,15 @@
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
-use object::{Object as _, ObjectKind, ObjectSection as _, ReadCache, SectionFlags, elf};
+use object::read::elf::{ElfFile, FileHeader};
+use object::{Object as _, ObjectKind, ObjectSection as _, ReadCache, ReadRef, SectionFlags, elf};
 
-/// Smallest section that is worth leaving out, in bytes.
-const LARGE: u64 = 1 << 16;
+/// Ranges of a file that are no farther from each other are read at once, in bytes.
+const NEAR: u64 = 1 << 12;
 
 /// Debug sections that say nothing of types.
 const OF_CODE: &[&str] = &[
@@ -16,62 +18,85 @@ const OF_CODE: &[&str] = &[
     "pubtypes", "ranges", "rnglists",
 ];
 
-/// The bytes of a file, with zeros in the place of large sections that debug information about types does
-/// not need. They take no memory: it is there only once it is written to.
+/// The bytes of a file, with zeros in the place of what debug information about types does not need.
+/// They take no memory: it is there only once it is written to.
 pub(crate) fn read_for_types(path: &Path) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let len = file.metadata()?.len();
-    let holes = holes(&file);
     // What is no regular file has no length.
-    if holes.is_empty() || len == 0 {
+    let Some(needed) = needed(&file).filter(|_| len > 0) else {
         return std::fs::read(path);
-    }
-    let len = usize::try_from(len).map_err(io::Error::other)?;
-    let mut bytes = vec![0; len];
-    let mut start = 0;
-    for (from, to) in holes.into_iter().chain([(len, len)]) {
-        if let Some(part) = bytes.get_mut(start..from.min(len)) {
-            file.read_exact_at(part, start as u64)?;
+    };
+    let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
+    let place = |at: u64| usize::try_from(at.min(len)).map_err(io::Error::other);
+    for range in needed {
+        if let Some(part) = bytes.get_mut(place(range.start)?..place(range.end)?) {
+            file.read_exact_at(part, range.start)?;
         }
-        start = start.max(to);
     }
     Ok(bytes)
 }
 
-/// What may stay zero, in ascending order; nothing for what is no ELF file.
-fn holes(file: &File) -> Vec<(usize, usize)> {
+/// What has to be read, in ascending order; `None` for what is no ELF file or has no sections.
+fn needed(file: &File) -> Option<Vec<Range<u64>>> {
     let cache = ReadCache::new(file);
-    let Ok(elf) = object::File::parse(&cache) else {
-        return Vec::new();
+    let mut ranges = match object::File::parse(&cache).ok()? {
+        object::File::Elf32(elf) => needed_of(&elf),
+        object::File::Elf64(elf) => needed_of(&elf),
+        _ => None,
+    }?;
+    ranges.sort_unstable_by_key(|range| range.start);
+    ranges.dedup_by(|next, before| {
+        let near = next.start <= before.end.saturating_add(NEAR);
+        if near {
+            before.end = before.end.max(next.end);
+        }
+        near
+    });
+    Some(ranges)
+}
+
+/// The headers and the sections that have to be read.
+fn needed_of<'a, Elf: FileHeader, R: ReadRef<'a>>(
+    file: &ElfFile<'a, Elf, R>,
+) -> Option<Vec<Range<u64>>> {
+    let (header, endian, data) = (file.elf_header(), file.endian(), file.data());
+    let range = |start: u64, count: u32, each: u16| {
+        let bytes = u64::from(count).saturating_mul(each.into());
+        start..start.saturating_add(bytes)
     };
-    let relocatable = elf.kind() == ObjectKind::Relocatable;
-    let mut holes = Vec::new();
-    let mut needed = Vec::new();
-    for section in elf.sections() {
+    let sections = header.shnum(endian, data).ok().filter(|it| *it > 0)?;
+    let segments = header.phnum(endian, data).ok()?;
+    let mut needed = vec![
+        range(0, 1, header.e_ehsize(endian)),
+        range(
+            header.e_shoff(endian).into(),
+            sections,
+            header.e_shentsize(endian),
+        ),
+        range(
+            header.e_phoff(endian).into(),
+            segments,
+            header.e_phentsize(endian),
+        ),
+    ];
+    let names = header.shstrndx(endian, data).ok()?;
+    let relocatable = file.kind() == ObjectKind::Relocatable;
+    for section in file.sections() {
         let (Some((start, len)), Ok(name)) = (section.file_range(), section.name()) else {
             continue;
         };
-        let range = usize::try_from(start)
-            .ok()
-            .zip(start.checked_add(len))
-            .and_then(|(start, end)| Some((start, usize::try_from(end).ok()?)));
-        let Some(range) = range else { continue };
         let allocated = matches!(section.flags(), SectionFlags::Elf { sh_flags, .. }
             if sh_flags.0 & elf::SHF_ALLOC.0 != 0);
-        if len >= LARGE && is_needless(name, allocated, relocatable) {
-            holes.push(range);
-        } else {
-            needed.push(range);
+        let has_names = u32::try_from(section.index().0) == Ok(names);
+        if has_names || !is_needless(name, allocated, relocatable) {
+            needed.push(start..start.saturating_add(len));
         }
     }
-    holes.sort_unstable();
-    // No more than a real file has: each is compared with all sections.
-    holes.truncate(1 << 12);
-    // Sections of damaged files overlap.
-    holes.retain(|(start, end)| needed.iter().all(|(from, to)| to <= start || end <= from));
-    holes
+    Some(needed)
 }
 
+/// Whether nothing of a section is needed, in a file that may be `relocatable`.
 fn is_needless(name: &str, allocated: bool, relocatable: bool) -> bool {
     if let Some(of) = name
         .strip_prefix(".rela")
@@ -85,6 +110,7 @@ fn is_needless(name: &str, allocated: bool, relocatable: bool) -> bool {
         .or_else(|| name.strip_prefix(".zdebug_"))
     {
         Some(name) => OF_CODE.contains(&name.strip_suffix(".dwo").unwrap_or(name)),
+        None if matches!(name, ".symtab" | ".strtab") => !relocatable,
         None => allocated && !name.starts_with(".note") && !name.starts_with(".BTF"),
     }
 }
@@ -106,6 +132,7 @@ mod tests {
             (".text", true, false, true),
             (".rela.text", false, true, true),
             (".symtab", false, true, false),
+            (".symtab", false, false, true),
             (".BTF", true, false, false),
             (".note.gnu.build-id", true, false, false),
         ] {
@@ -126,14 +153,19 @@ mod tests {
             std::fs::read(&path).unwrap(),
         );
         assert_eq!(sparse.len(), whole.len());
-        let holes = holes(&File::open(&path).unwrap());
-        assert!(!holes.is_empty());
-        let mut start = 0;
-        for (from, to) in holes {
-            assert_eq!(sparse[start..from], whole[start..from]);
-            assert!(sparse[from..to].iter().all(|byte| *byte == 0));
-            start = to;
+        let needed = needed(&File::open(&path).unwrap()).unwrap();
+        assert!(needed.len() > 1);
+        let mut end = 0;
+        for range in needed {
+            let [start, next] = [range.start, range.end].map(|it| usize::try_from(it).unwrap());
+            assert!(sparse[end..start].iter().all(|byte| *byte == 0));
+            assert_eq!(sparse[start..next], whole[start..next]);
+            end = next;
         }
-        assert_eq!(sparse[start..], whole[start..]);
+        assert!(sparse[end..].iter().all(|byte| *byte == 0));
+        assert_eq!(
+            core_btf::elf::section(&sparse, ".debug_info"),
+            core_btf::elf::section(&whole, ".debug_info")
+        );
     }
 }

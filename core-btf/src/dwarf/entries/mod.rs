@@ -10,25 +10,20 @@ use gimli::{Error as DwarfError, Reader as _, UnitOffset};
 
 use super::error::Error;
 use super::sections::Slice;
-use super::units::{Key, Table, Unit, Units};
+use super::units::{Key, Unit, Units};
 pub(super) use attrs::{Attrs, Discriminant, Name, Slot, Text};
 pub(super) use names::{Known, Names, is_plain};
-pub(super) use plan::Plan;
-use plan::Plans;
+pub(super) use plan::{Plan, Plans};
 use values::{UnitContext, pass, uleb};
 
 /// A reference that leads to no entry.
 pub(super) const NOWHERE: Key = 1;
 
-/// The plans of the last unit that a thread has read: the next often has the same table.
-#[derive(Debug, Default)]
-pub(super) struct LastPlans(Option<(Table, Plans)>);
-
 /// The entries of a unit.
 #[derive(Debug)]
 pub(super) struct Entries<'r, 'a> {
     unit: UnitContext<'r, 'a>,
-    plans: &'r mut Plans,
+    plans: &'r Plans<'a>,
     /// All, and what is not read yet.
     all: Slice<'a>,
     rest: Slice<'a>,
@@ -43,19 +38,11 @@ impl<'r, 'a> Entries<'r, 'a> {
     pub(super) fn of(
         units: &'r Units<'a>,
         unit: &Unit<'a>,
-        last: &'r mut LastPlans,
+        plans: &'r mut Plans<'a>,
     ) -> Result<Self, Error> {
-        let encoding = unit.header.encoding();
-        let LastPlans(plans) = last;
         let table = unit.table();
-        let is_it = |(of, plans): &(Table, Plans)| *of == table && plans.encoding() == encoding;
-        if !plans.as_ref().is_some_and(is_it) {
-            *plans = None;
-        }
-        let (_, plans) = match plans {
-            Some(plans) => plans,
-            None => plans.insert((table, Plans::new(units.abbreviations(unit)?, encoding))),
-        };
+        let opened = plans.open(table, unit.header.encoding(), units.table(table));
+        opened.map_err(|error| units.abbreviation_error(error, table))?;
         let rest = (unit.header)
             .range_from(UnitOffset(unit.header.header_size())..)
             .map_err(|error| units.error(error, unit.start))?;

@@ -2,10 +2,14 @@
 
 use std::collections::HashMap;
 
-use gimli::{Abbreviations, DwAt, DwTag, Encoding};
+use gimli::{DwAt, DwTag, Encoding};
 
 use super::attrs::Slot;
 use super::meaning::step;
+use crate::dwarf::abbrev::{Declaration, declaration};
+use crate::dwarf::sections::Slice;
+use crate::dwarf::units::Table;
+use crate::hash::{Seed, Slots};
 
 /// How far a code may be beyond those in the list to have a place there; compilers count from 1.
 const GAP: usize = 64;
@@ -109,77 +113,130 @@ pub(in crate::dwarf) struct Plan {
     pass: (u32, u32),
 }
 
-/// The plans of a table of abbreviations, each made when it is asked for.
+/// The plans of the unit that a thread reads, and those of all abbreviations that it has met: most
+/// units declare anew what others have.
 #[derive(Debug)]
-pub(super) struct Plans {
-    abbreviations: Abbreviations,
-    encoding: Encoding,
+pub(in crate::dwarf) struct Plans<'a> {
+    /// The table of the unit, and what the forms in it depend on.
+    of: Option<(Table, Encoding)>,
     /// By the code of the abbreviation, if it is near to others.
     list: Vec<Option<Plan>>,
     others: HashMap<u64, Plan>,
+    /// All plans for this encoding, and the abbreviations they are for.
+    known: Vec<(&'a [u8], Plan)>,
+    /// Numbers of them, from 1.
+    slots: Slots,
+    seed: Seed,
     steps: Vec<Step>,
 }
 
-impl Plans {
-    pub(super) fn new(abbreviations: Abbreviations, encoding: Encoding) -> Self {
+impl Default for Plans<'_> {
+    fn default() -> Self {
         Self {
-            abbreviations,
-            encoding,
+            of: None,
             list: Vec::new(),
             others: HashMap::new(),
+            known: Vec::new(),
+            slots: Slots::default(),
+            seed: Seed::random(),
             steps: Vec::new(),
         }
     }
+}
 
-    pub(super) fn encoding(&self) -> Encoding {
-        self.encoding
+impl<'a> Plans<'a> {
+    /// Makes the plans those of the table whose bytes are `table`.
+    pub(super) fn open(
+        &mut self,
+        of: Table,
+        encoding: Encoding,
+        table: Slice<'a>,
+    ) -> gimli::Result<()> {
+        if self.of == Some((of, encoding)) {
+            return Ok(());
+        }
+        if self.of.take().is_none_or(|(_, before)| before != encoding) {
+            self.known.clear();
+            self.slots = Slots::default();
+            self.steps.clear();
+        }
+        self.list.clear();
+        self.others.clear();
+        let mut rest = table;
+        while let Some(declaration) = declaration(&mut rest)? {
+            let plan = self.plan(&declaration, encoding);
+            self.enter(declaration.code, plan)?;
+        }
+        self.of = Some((of, encoding));
+        Ok(())
+    }
+
+    /// The plan for the entries of an abbreviation.
+    fn plan(&mut self, declaration: &Declaration<'a>, encoding: Encoding) -> Plan {
+        let hash = self.seed.bytes(declaration.bytes);
+        let known = |number: u32| self.known.get(number as usize - 1);
+        let found = self.slots.find(hash, |number| {
+            known(number).is_some_and(|(bytes, _)| *bytes == declaration.bytes)
+        });
+        if let Some((_, plan)) = found.and_then(known) {
+            return *plan;
+        }
+        let plan = self.make(declaration, encoding);
+        self.known.push((declaration.bytes, plan));
+        self.slots.insert(hash, word(self.known.len()));
+        plan
+    }
+
+    fn make(&mut self, declaration: &Declaration<'_>, encoding: Encoding) -> Plan {
+        let steps = || declaration.attributes().map(|spec| step(spec, encoding));
+        let read = self.steps.len();
+        for step in steps() {
+            push(&mut self.steps, read, step);
+        }
+        let pass = self.steps.len();
+        for step in steps() {
+            let action = Action::Pass;
+            push(&mut self.steps, pass, Step { action, ..step });
+        }
+        Plan {
+            tag: declaration.tag,
+            has_children: declaration.has_children,
+            read: (word(read), word(pass)),
+            pass: (word(pass), word(self.steps.len())),
+        }
+    }
+
+    /// Says which plan an abbreviation's code stands for.
+    fn enter(&mut self, code: u64, plan: Plan) -> gimli::Result<()> {
+        let room = 2 * self.list.len() + GAP;
+        let before = match usize::try_from(code) {
+            Ok(at) if at < room => {
+                self.list.resize(self.list.len().max(at + 1), None);
+                let place = self.list.get_mut(at);
+                place.and_then(|place| place.replace(plan))
+            }
+            _ => self.others.insert(code, plan),
+        };
+        match before {
+            None => Ok(()),
+            Some(_) => Err(gimli::Error::DuplicateAbbreviationCode(code)),
+        }
     }
 
     /// The plan of the abbreviation with a code other than 0.
     #[inline]
-    pub(super) fn get(&mut self, code: u64) -> gimli::Result<Plan> {
+    pub(super) fn get(&self, code: u64) -> gimli::Result<Plan> {
         let at = usize::try_from(code).unwrap_or(usize::MAX);
         match self.list.get(at) {
             Some(Some(plan)) => Ok(*plan),
-            _ => self.make(code),
+            _ => self.other(code),
         }
     }
 
     #[cold]
-    fn make(&mut self, code: u64) -> gimli::Result<Plan> {
-        if let Some(plan) = self.others.get(&code) {
-            return Ok(*plan);
-        }
+    fn other(&self, code: u64) -> gimli::Result<Plan> {
         let unknown = gimli::Error::InvalidAbbreviationCode(code);
-        let abbreviation = self.abbreviations.get(code).ok_or(unknown)?;
-        let read = self.steps.len();
-        let specs = abbreviation.attributes().iter();
-        let steps: Vec<Step> = specs.map(|spec| step(*spec, self.encoding)).collect();
-        for step in &steps {
-            push(&mut self.steps, read, *step);
-        }
-        let pass = self.steps.len();
-        for step in steps {
-            let action = Action::Pass;
-            push(&mut self.steps, pass, Step { action, ..step });
-        }
-        let word = |at| u32::try_from(at).unwrap_or(u32::MAX);
-        let plan = Plan {
-            tag: abbreviation.tag(),
-            has_children: abbreviation.has_children(),
-            read: (word(read), word(pass)),
-            pass: (word(pass), word(self.steps.len())),
-        };
-        let room = 2 * self.list.len() + GAP;
-        if let Some(at) = usize::try_from(code).ok().filter(|at| *at < room) {
-            self.list.resize(self.list.len().max(at + 1), None);
-            if let Some(place) = self.list.get_mut(at) {
-                *place = Some(plan);
-            }
-        } else {
-            self.others.insert(code, plan);
-        }
-        Ok(plan)
+        self.others.get(&code).copied().ok_or(unknown)
     }
 
     /// The steps that read the attributes of an entry.
@@ -199,6 +256,11 @@ impl Plans {
         let steps = self.steps.get(start as usize..end as usize);
         steps.unwrap_or_default()
     }
+}
+
+/// Each abbreviation and each step has two bytes at least, of a section of less than 2^31.
+fn word(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
 }
 
 /// Adds a step to those from `start` on; passing over several attributes of a fixed size is one.
@@ -242,23 +304,57 @@ pub(super) fn fixed(form: Form, value: u64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use gimli::{DebugAbbrev, DebugAbbrevOffset, Encoding, Format, LittleEndian};
+    use gimli::{Encoding, EndianSlice, Error, Format, RunTimeEndian};
 
-    use super::Plans;
+    use super::{Plans, Table};
 
-    /// A few bytes can have an abbreviation of any number.
-    #[test]
-    fn a_high_code_takes_little_memory() {
-        let table = DebugAbbrev::new(&[0xff, 0x1f, 0x11, 0, 0, 0, 0], LittleEndian);
+    fn open<'a>(plans: &mut Plans<'a>, table: &'a [u8], offset: usize) -> gimli::Result<()> {
         let encoding = Encoding {
             address_size: 8,
             format: Format::Dwarf32,
             version: 5,
         };
-        let mut plans = Plans::new(table.abbreviations(DebugAbbrevOffset(0)).unwrap(), encoding);
-        assert_eq!(plans.get(0xfff).unwrap().tag.0, 0x11);
+        let table = EndianSlice::new(table, RunTimeEndian::Little);
+        plans.open(Table::at(offset), encoding, table)
+    }
+
+    /// A few bytes can have an abbreviation of any number.
+    #[test]
+    fn a_high_code_takes_little_memory() {
+        let mut plans = Plans::default();
+        open(&mut plans, &[0xff, 0x1f, 0x11, 0, 0, 0, 0], 0).unwrap();
         assert_eq!(plans.get(0xfff).unwrap().tag.0, 0x11);
         assert!(plans.get(1).is_err());
         assert!(plans.list.len() < 100);
+    }
+
+    /// What the tables of units have in common is worked out once, whatever its codes.
+    #[test]
+    fn tables_share_plans() {
+        let mut plans = Plans::default();
+        open(
+            &mut plans,
+            &[1, 0x11, 1, 3, 8, 0, 0, 2, 0x24, 0, 3, 8, 0, 0, 0],
+            0,
+        )
+        .unwrap();
+        open(
+            &mut plans,
+            &[1, 0x24, 0, 3, 8, 0, 0, 3, 0x13, 1, 3, 8, 0, 0, 0],
+            15,
+        )
+        .unwrap();
+        let tags = [1, 2, 3].map(|code| plans.get(code).ok().map(|plan| plan.tag.0));
+        assert_eq!(tags, [Some(0x24), None, Some(0x13)]);
+        assert_eq!(plans.known.len(), 3);
+    }
+
+    #[test]
+    fn a_code_stands_for_one_abbreviation() {
+        for code in [1, 0x7f] {
+            let table = [code, 0x11, 0, 0, 0, code, 0x24, 0, 0, 0, 0];
+            let error = open(&mut Plans::default(), &table, 0).unwrap_err();
+            assert_eq!(error, Error::DuplicateAbbreviationCode(code.into()));
+        }
     }
 }

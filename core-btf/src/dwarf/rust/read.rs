@@ -5,7 +5,7 @@ use gimli::{DwTag, constants as dw};
 use super::entries::{Die, Entries, Has, SCOPE, count};
 use super::known::{Known, Name};
 use super::scopes::Scopes;
-use crate::dwarf::entries::{self, Attrs, LastPlans, Slot};
+use crate::dwarf::entries::{self, Attrs, Plans, Slot};
 use crate::dwarf::error::Error;
 use crate::dwarf::units::{Key, MAX_PATH_BYTES, Tally, Unit, Units};
 use crate::fingerprint::Seed;
@@ -63,7 +63,7 @@ pub(super) struct Reader<'u, 'a> {
     /// Whether variables and parameters are kept too.
     anchors: bool,
     known: Known<'a>,
-    last: LastPlans,
+    plans: Plans<'a>,
 }
 
 impl<'u, 'a> Reader<'u, 'a> {
@@ -73,7 +73,7 @@ impl<'u, 'a> Reader<'u, 'a> {
             seed,
             anchors,
             known: Known::new(units.sections.info().len()),
-            last: LastPlans::default(),
+            plans: Plans::default(),
         }
     }
 
@@ -107,7 +107,7 @@ impl<'u, 'a> Reader<'u, 'a> {
         let Self {
             units, seed, known, ..
         } = self;
-        let mut entries = entries::Entries::of(units, unit, &mut self.last)?;
+        let mut entries = entries::Entries::of(units, unit, &mut self.plans)?;
         let mut attrs = Attrs::default();
         let Some(root) = entries.begin()?.filter(|root| root.has_children) else {
             return Ok(false);
