@@ -127,3 +127,84 @@ fn the_kernel_is_any_btf_file() {
     let error = fails(1, core_btf().arg("check").arg(&object));
     assert_eq!(error, "");
 }
+
+/// The row of the program that reads a task.
+fn task_row(command: &mut Command) -> String {
+    let table = quiet(command);
+    let mut rows = table.lines().filter(|line| line.starts_with("on_task"));
+    rows.next().unwrap().to_owned()
+}
+
+/// What vmlinux does not have may be in a module, which is named.
+#[test]
+fn a_target_may_be_from_a_module() {
+    let work = Workspace::new();
+    let types = work.btf(&work.app(""), "app.btf");
+    let object = work.bpf("-DKERNEL");
+    let kernel = work.kernel("kernel");
+    let with_module = |more: &[&str]| {
+        let mut command = check(&object, &types);
+        command.arg("--kernel").arg(kernel.join("vmlinux"));
+        command.arg("--module").arg(kernel.join("tasks")).args(more);
+        command
+    };
+    let row = task_row(&mut with_module(&[]));
+    assert!(
+        row.contains("  module tasks ") && row.contains(" 100  ok"),
+        "{row}"
+    );
+    let json: Value = serde_json::from_str(&quiet(&mut with_module(&["--json"]))).unwrap();
+    let rows = json["relocations"].as_array().unwrap();
+    let of = |program: &str| rows.iter().find(|row| row["program"] == program).unwrap();
+    let (task, handle) = (of("on_task"), of("on_handle"));
+    assert_eq!(
+        (&task["from"], &task["module"], &task["new"]),
+        (&"module".into(), &"tasks".into(), &100.into())
+    );
+    assert_eq!(
+        (&handle["from"], &handle["module"]),
+        (&"app".into(), &Value::Null)
+    );
+}
+
+/// Modules are found where a kernel, or a copy of what it publishes, has them.
+#[test]
+fn modules_are_found_beside_vmlinux() {
+    let work = Workspace::new();
+    let types = work.btf(&work.app(""), "app.btf");
+    let object = work.bpf("-DKERNEL");
+    let kernel = work.kernel("6.1");
+    std::fs::write(kernel.join("notes"), "no BTF, and no reason for a word").unwrap();
+    let mut command = check(&object, &types);
+    command.arg("--kernel").arg(kernel.join("vmlinux"));
+    assert!(task_row(&mut command).contains("  module tasks "));
+    // As the archive of BTFHub has them.
+    let release = work.path("6.1.btf");
+    std::fs::rename(kernel.join("vmlinux"), &release).unwrap();
+    let mut command = check(&object, &types);
+    command.arg("--kernel").arg(&release);
+    assert!(task_row(&mut command).contains("  module tasks "));
+    // One that is damaged does no harm.
+    let bytes = std::fs::read(kernel.join("tasks")).unwrap();
+    std::fs::write(kernel.join("cut"), &bytes[..bytes.len() / 2]).unwrap();
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(0));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("6.1/cut: ") && said.ends_with(", passed over\n"));
+    assert_eq!(said.lines().count(), 1, "{said}");
+}
+
+/// So are those of the running kernel. Needs root, to put something in their place.
+#[test]
+fn modules_of_the_running_kernel_are_found() {
+    let work = Workspace::new();
+    let types = work.btf(&work.app(""), "app.btf");
+    let object = work.bpf("-DKERNEL");
+    let kernel = work.kernel("kernel");
+    let script = "mount --bind \"$1\" /sys/kernel/btf && exec \"$0\" check \"$2\" --against \"$3\"";
+    let mut command = Command::new("unshare");
+    command.args(["--mount", "sh", "-c", script]);
+    command.arg(env!("CARGO_BIN_EXE_core-btf"));
+    let row = task_row(command.args([&kernel, &object, &types]));
+    assert!(row.contains("  module tasks "), "{row}");
+}

@@ -7,6 +7,7 @@
 )]
 
 mod check;
+mod documented;
 mod dump;
 mod elsewhere;
 mod embed;

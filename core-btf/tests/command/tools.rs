@@ -49,6 +49,41 @@ impl Workspace {
         quiet(core_btf().arg("extract").arg(file).arg("-o").arg(&out));
         out
     }
+
+    /// A directory as `/sys/kernel/btf` is: types of a kernel that knows no tasks in `vmlinux`, and
+    /// of a module that does, at offset 100 of a struct of 104 bytes, in `tasks`.
+    pub(crate) fn kernel(&self, name: &str) -> PathBuf {
+        let directory = self.path(name);
+        std::fs::create_dir(&directory).unwrap();
+        let object = |name: &str, source: &str| {
+            let (input, object) = (directory.join("source.c"), directory.join(name));
+            std::fs::write(&input, source).unwrap();
+            run(Command::new("gcc")
+                .args(["-g", "-c", "-o"])
+                .args([&object, &input]));
+            std::fs::remove_file(&input).unwrap();
+            object
+        };
+        let base = object("base.o", "struct only_base { int i; } v;");
+        let vmlinux = directory.join("vmlinux");
+        quiet(core_btf().arg("extract").arg(&base).arg("-o").arg(&vmlinux));
+        let module = object(
+            "module.o",
+            "struct task_struct { char c[100]; int pid; } v;",
+        );
+        let mut detached = std::ffi::OsString::from("--btf_encode_detached=");
+        detached.push(directory.join("tasks"));
+        run(Command::new("pahole")
+            .arg("--btf_base")
+            .arg(&vmlinux)
+            .arg("-J")
+            .arg(detached)
+            .arg(&module));
+        for object in [base, module] {
+            std::fs::remove_file(object).unwrap();
+        }
+        directory
+    }
 }
 
 pub(crate) fn core_btf() -> Command {

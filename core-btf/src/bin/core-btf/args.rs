@@ -1,89 +1,12 @@
-//! The command line, and all of its documentation: `--help`, the manual and shell completion are
-//! made of what stands here.
+//! The command line: `--help`, the manual and shell completion are made of what stands here, and of
+//! `texts`.
 
 use std::path::PathBuf;
 
-use clap::{Args as ClapArgs, CommandFactory as _, Parser, Subcommand, ValueEnum};
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
-use crate::failure::Failure;
-
-const EXIT_STATUS: &str = "\
-Exit status:
-  0  success
-  1  `check` found a relocation that fails
-  2  bad usage, or a file that cannot be read or written
-
-Errors go to stderr and name the file, and the section and offset in it where there is one.";
-
-const EXTRACT_EXAMPLES: &str = "\
-Examples:
-  core-btf extract server -o server.btf
-  core-btf extract -t 'conn_*' -t request server | bpftool btf dump file /dev/stdin
-  core-btf extract target/debug/libserver.rlib -t State";
-
-const DUMP_EXAMPLES: &str = "\
-The JSON form is that of `bpftool --json btf dump`, one type per line:
-  {\"types\":[{\"id\":1,\"kind\":\"INT\",\"name\":\"int\",\"size\":4,...},...]}
-Kinds are INT, PTR, ARRAY, STRUCT, UNION, ENUM, ENUM64, FWD, TYPEDEF, VOLATILE, CONST,
-RESTRICT, FUNC, FUNC_PROTO, VAR, DATASEC, FLOAT, DECL_TAG and TYPE_TAG. A type has, after id,
-kind and name (`(anon)` if it has none), by kind:
-  INT                      size, bits_offset, nr_bits, encoding
-  PTR TYPEDEF VOLATILE CONST RESTRICT TYPE_TAG   type_id
-  ARRAY                    type_id, index_type_id, nr_elems
-  STRUCT UNION             size, vlen, members: name, type_id, bits_offset, bitfield_size
-  ENUM ENUM64              encoding, size, vlen, values: name, val
-  FWD                      fwd_kind
-  FUNC VAR                 type_id, linkage
-  FUNC_PROTO               ret_type_id, vlen, params: name, type_id
-  DATASEC                  size, vlen, vars: type_id, offset, size
-  FLOAT                    size
-  DECL_TAG                 type_id, component_idx
-Sizes are in bytes, offsets of members in bits. A type_id of 0 is void. bitfield_size stands at
-bitfields only.
-
-Examples:
-  core-btf dump /sys/kernel/btf/vmlinux -f c -t task_struct > task.h
-  core-btf dump /sys/kernel/btf/nf_tables --base /sys/kernel/btf/vmlinux
-  core-btf dump server -f json | jq '.types[] | select(.kind == \"STRUCT\") | .name'";
-
-const MERGE_EXAMPLES: &str = "\
-Without --for the types of the files follow those of BASE, whose ids do not change; nothing is
-compared or deduplicated. A type that has the name of one of BASE is then ambiguous to libbpf, or
-wrong: --for takes each type from where it belongs.
-
-Examples:
-  core-btf merge /sys/kernel/btf/vmlinux server.btf -o both.btf
-  core-btf merge /sys/kernel/btf/vmlinux server --for trace.bpf.o -o trace.btf";
-
-const CHECK_EXAMPLES: &str = "\
-Columns: the program (or subprogram) and the instruction in it; what is asked for, in libbpf's
-words; the local type with its access string; what it was found to be in the target, as far as it
-was found; where that is from (`app`, `vmlinux` or the file name of a module); the value in the
-object and the one that loading puts in its place; and the result.
-
-What is missing fails, unless the function asks whether something of that type exists
-(bpf_core_field_exists() and the like): it may then be in code that is not reached.
-
-The JSON form is an object:
-  {\"object\":PATH,\"relocations\":[{\"program\":NAME,\"section\":NAME,\"instruction\":N,
-   \"file\":PATH|null,\"line\":N|null,\"kind\":WORD,\"local\":SPEC,\"target\":SPEC|null,
-   \"from\":WORD|null,\"old\":N,\"new\":N|null,\"verdict\":\"ok\"|\"guarded\"|\"fails\",
-   \"message\":TEXT},...]}
-
-Examples:
-  core-btf check trace.bpf.o --against server
-  core-btf check trace.bpf.o --against server-1.2.btf --kernel 5.15.0-91-generic.btf --json";
-
-const EMBED_EXAMPLES: &str = "\
-Segments, addresses, symbols and the bytes of all other sections stay as they are; the section is
-not loaded when the program runs. GNU strip keeps it, llvm-strip with --keep-section=.BTF or
---strip-all-gnu; or strip first, and take the types from the unstripped file with --from. A .BTF section that is there is replaced; one that
-is loaded with the program (core_runtime::embed!() makes such) stays, as .BTF.loaded.
-
-Examples:
-  core-btf embed server -o server
-  strip -o server.stripped server && core-btf embed server.stripped --from server -o server";
+use crate::texts::{self, help};
 
 /// Types of binaries as BTF, for BPF programs that trace user space
 ///
@@ -91,7 +14,7 @@ Examples:
 /// information (DWARF) of programs, libraries and objects, prints it, merges it with the kernel's,
 /// checks BPF objects against it and puts it into programs.
 #[derive(Debug, Parser)]
-#[command(name = "core-btf", version, after_long_help = EXIT_STATUS, propagate_version = true)]
+#[command(name = "core-btf", version, after_long_help = help(texts::COMMAND), propagate_version = true)]
 pub(crate) struct Args {
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -109,25 +32,22 @@ pub(crate) enum Command {
     /// debuglink, what dwz has moved to an alternate file, split-off units in .dwo files or in a
     /// package, FILE.dwp. A file of another build is never used. Of a program that has none, but a
     /// .BTF section, the types are those of that.
-    ///
-    /// Types of C++ are called by their whole path, made a C identifier: `net::Pool<int*, 4>` is
-    /// `net_Pool_int_ptr_4`.
-    #[command(after_long_help = EXTRACT_EXAMPLES)]
+    #[command(after_long_help = help(texts::EXTRACT))]
     Extract(ExtractArgs),
     /// Print BTF
-    #[command(after_long_help = DUMP_EXAMPLES)]
+    #[command(after_long_help = help(texts::DUMP))]
     Dump(DumpArgs),
     /// Merge BTF files to one that libbpf loads by its `btf_custom_path`
-    #[command(after_long_help = MERGE_EXAMPLES)]
+    #[command(after_long_help = help(texts::MERGE))]
     Merge(MergeArgs),
     /// Show what loading would make of each CO-RE relocation of a BPF object
     ///
     /// Nothing is loaded and no privilege is needed, so that any target can be checked anywhere.
     /// Exits with 1 if a relocation fails.
-    #[command(after_long_help = CHECK_EXAMPLES)]
+    #[command(after_long_help = help(texts::CHECK))]
     Check(CheckArgs),
     /// Put the types of a program into its .BTF section
-    #[command(after_long_help = EMBED_EXAMPLES)]
+    #[command(after_long_help = help(texts::EMBED))]
     Embed(EmbedArgs),
     /// Print a script for completion in a shell
     Completions {
@@ -226,7 +146,9 @@ pub(crate) struct MergeArgs {
     #[arg(long = "for", value_name = "OBJECT")]
     pub(crate) object: Option<PathBuf>,
     /// BTF of a kernel module, split from BASE
-    #[arg(long = "module", value_name = "FILE", requires = "object")]
+    ///
+    /// May be given several times.
+    #[arg(short, long = "module", value_name = "FILE", requires = "object")]
     pub(crate) modules: Vec<PathBuf>,
 }
 
@@ -242,7 +164,9 @@ pub(crate) struct CheckArgs {
     #[arg(short, long, value_name = "FILE")]
     pub(crate) kernel: Option<PathBuf>,
     /// BTF of a kernel module, split from the kernel's
-    #[arg(long = "module", value_name = "FILE")]
+    ///
+    /// May be given several times. If not given, modules are looked for beside the kernel's types.
+    #[arg(short, long = "module", value_name = "FILE")]
     pub(crate) modules: Vec<PathBuf>,
     /// Print JSON
     #[arg(long)]
@@ -264,20 +188,4 @@ pub(crate) struct EmbedArgs {
     pub(crate) from: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) extracting: Extracting,
-}
-
-/// The manual page of the command, or of a subcommand.
-pub(crate) fn manual(subcommand: Option<&str>) -> Result<Vec<u8>, Failure> {
-    let mut command = Args::command();
-    command.build();
-    if let Some(name) = subcommand {
-        let found = command.find_subcommand(name).cloned();
-        let found = found.ok_or_else(|| Failure::Usage(format!("no subcommand {name}")))?;
-        command = found;
-    }
-    let mut page = Vec::new();
-    clap_mangen::Man::new(command)
-        .render(&mut page)
-        .map_err(|error| Failure::Io(PathBuf::from("manual"), error))?;
-    Ok(page)
 }

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use core_btf::relo::{Explanation, Names, Sources, Verdict};
+use core_btf::relo::{Explanation, Names, Origin, Sources, Verdict};
 use core_btf::{BpfObject, Btf};
 
 use crate::args::CheckArgs;
 use crate::dump::json::{Object, list};
 use crate::failure::Failure;
 use crate::input::Input;
-use crate::merge::read_all;
-use crate::output;
+use crate::{modules, output};
 
 /// The running kernel's types.
 const VMLINUX: &str = "/sys/kernel/btf/vmlinux";
@@ -22,19 +21,19 @@ pub(crate) fn run(args: &CheckArgs) -> Result<bool, Failure> {
     let against = args.against.as_deref().map(Input::read).transpose()?;
     let app = against.as_ref().map_or(Ok(Vec::new()), Input::pieces)?;
 
-    let needed = parsed.needs().kernel;
-    let kernel = match &args.kernel {
-        Some(path) => Some(Input::read(path)?),
-        None if needed && Path::new(VMLINUX).exists() => Some(Input::read(Path::new(VMLINUX))?),
-        None => None,
-    };
-    let modules = read_all(&args.modules)?;
+    let path = args.kernel.as_deref().unwrap_or(Path::new(VMLINUX));
+    let given = args.kernel.is_some() || (parsed.needs().kernel && path.exists());
+    let kernel = given.then(|| Input::read(path)).transpose()?;
     let blob = kernel.as_ref().map(Input::blob).transpose()?;
     let vmlinux = match (&kernel, &blob) {
         (Some(file), Some(blob)) => {
             Some(Btf::parse(blob).map_err(|error| file.btf_failure(0, error))?)
         }
         _ => None,
+    };
+    let modules = match &vmlinux {
+        Some(vmlinux) if args.modules.is_empty() => modules::needed(&parsed, vmlinux, path),
+        _ => Input::read_all(&args.modules)?,
     };
     let mut all = Vec::new();
     if let Some(vmlinux) = &vmlinux {
@@ -47,16 +46,17 @@ pub(crate) fn run(args: &CheckArgs) -> Result<bool, Failure> {
         app: &app,
         kernel: &all,
     };
+    let module_names = modules.iter().map(|it| format!("module {}", it.name()));
     let names = Names {
         app: vec!["app".to_owned(); app.len()],
         kernel: std::iter::once("vmlinux".to_owned())
-            .chain(args.modules.iter().map(|path| file_name(path)))
+            .chain(module_names)
             .collect(),
     };
     let explanation =
         Explanation::new(&parsed, &sources, names).map_err(|error| object.failure(error))?;
     let text = if args.json {
-        json(&args.object, &explanation)
+        json(&args.object, &explanation, &modules)
     } else {
         explanation.to_string()
     };
@@ -64,13 +64,8 @@ pub(crate) fn run(args: &CheckArgs) -> Result<bool, Failure> {
     Ok(explanation.failing().next().is_none())
 }
 
-fn file_name(path: &Path) -> String {
-    let name = path.file_name().unwrap_or_default();
-    name.to_string_lossy().into_owned()
-}
-
 /// The form that `core-btf check --help` documents.
-fn json(object: &Path, explanation: &Explanation) -> String {
+fn json(object: &Path, explanation: &Explanation, modules: &[Input]) -> String {
     let rows = explanation.rows().iter().map(|row| {
         let mut out = Object::default();
         out.text("program", &row.function);
@@ -89,9 +84,20 @@ fn json(object: &Path, explanation: &Explanation) -> String {
             Some(target) => out.text("target", target),
             None => out.null("target"),
         }
-        match explanation.from(row) {
-            "" => out.null("from"),
-            from => out.text("from", from),
+        let (from, module) = match row.origin {
+            None => (None, None),
+            Some(Origin::App(_)) => (Some("app"), None),
+            Some(Origin::Kernel) => (Some("vmlinux"), None),
+            // Modules come after vmlinux.
+            Some(Origin::Module(n)) => (Some("module"), modules.get(n.saturating_sub(1))),
+        };
+        match from {
+            Some(from) => out.text("from", from),
+            None => out.null("from"),
+        }
+        match module {
+            Some(module) => out.text("module", &module.name()),
+            None => out.null("module"),
         }
         out.number("old", row.old);
         match row.new {

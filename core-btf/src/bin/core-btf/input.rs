@@ -23,12 +23,21 @@ impl Input {
         })
     }
 
+    pub(crate) fn read_all(paths: &[PathBuf]) -> Result<Vec<Self>, Failure> {
+        paths.iter().map(|path| Self::read(path)).collect()
+    }
+
     /// Reads what of a file its debug information about types is in; the rest may be zeros.
     pub(crate) fn read_for_types(path: &Path) -> Result<Self, Failure> {
         Ok(Self {
             path: path.to_owned(),
             bytes: read_for_types(path).map_err(|error| Failure::io(path, error))?,
         })
+    }
+
+    /// What it is called in its directory.
+    pub(crate) fn name(&self) -> Cow<'_, str> {
+        self.path.file_name().unwrap_or_default().to_string_lossy()
     }
 
     /// An error about this file.

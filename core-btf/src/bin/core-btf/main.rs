@@ -3,8 +3,9 @@
 //!
 //! | file | idea |
 //! | --- | --- |
-//! | `args` | the command line, and all of its documentation |
+//! | `args`, `texts`, `manual` | the command line, and its documentation |
 //! | `extract`, `dump`, `merge`, `check`, `embed` | one subcommand each |
+//! | `modules` | the types of the kernel's modules |
 //! | `debug` | the files that debug information is in |
 //! | `progress` | the bar for whoever waits |
 //! | `input`, `output`, `failure` | files, and what goes wrong with them |
@@ -20,11 +21,14 @@ mod embed;
 mod extract;
 mod failure;
 mod input;
+mod manual;
 mod merge;
+mod modules;
 mod output;
 mod progress;
 mod select;
 mod sparse;
+mod texts;
 
 use std::process::ExitCode;
 
@@ -67,7 +71,7 @@ fn run(command: Command) -> Result<ExitCode, Failure> {
             output::print(&script)?;
         }
         Command::Man { subcommand } => {
-            output::print(&args::manual(subcommand.as_deref())?)?;
+            output::print(&manual::page(subcommand.as_deref())?)?;
         }
     }
     Ok(ExitCode::SUCCESS)

@@ -12,8 +12,8 @@ pub(crate) fn run(args: &MergeArgs) -> Result<(), Failure> {
     let base = Input::read(&args.base)?;
     let base_blob = base.blob()?;
     let kernel = Btf::parse(&base_blob).map_err(|error| base.failure(error))?;
-    let files: Vec<Input> = read_all(&args.files)?;
-    let modules: Vec<Input> = read_all(&args.modules)?;
+    let files = Input::read_all(&args.files)?;
+    let modules = Input::read_all(&args.modules)?;
     let mut app = Vec::new();
     for file in &files {
         app.extend(file.pieces()?);
@@ -38,8 +38,4 @@ pub(crate) fn run(args: &MergeArgs) -> Result<(), Failure> {
         }
     };
     output::binary(Some(&args.output), &merged)
-}
-
-pub(crate) fn read_all(paths: &[std::path::PathBuf]) -> Result<Vec<Input>, Failure> {
-    paths.iter().map(|path| Input::read(path)).collect()
 }
