@@ -17,8 +17,8 @@ fn check(object: &Path, against: &Path) -> Command {
     command
 }
 
-/// The offset that gdb knows of a member.
-fn gdb_offset(app: &Path, member: &str) -> String {
+/// The offset in `struct request` that gdb knows of a member.
+pub(crate) fn gdb_offset(app: &Path, member: &str) -> String {
     let ask = format!("print (unsigned long)&((struct request *)0)->{member}");
     let mut command = Command::new("gdb");
     let said = quiet(command.args(["-batch", "-nx", "-ex", &ask]).arg(app));

@@ -5,6 +5,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
+use crate::check::gdb_offset;
 use crate::tools::{VMLINUX, Workspace, bpftool, core_btf, fails, quiet, run};
 
 fn dump(file: &Path, args: &[&str]) -> String {
@@ -151,6 +152,66 @@ fn clang_compiles_the_c_form() {
         &work,
         &dump(Path::new(VMLINUX), &["-f", "c", "-t", "task_struct"]),
     );
+}
+
+/// A program that includes the header reads what the application has, though the kernel has a `struct
+/// request` too, and `box_t` is the name of a typedef only.
+#[test]
+fn types_of_the_application_are_not_the_kernels() {
+    let work = Workspace::new();
+    let app = work.app("");
+    let blob = work.btf(&app, "app.btf");
+    let program = |header: &str, more: &str| {
+        std::fs::write(work.path("app.h"), header).unwrap();
+        let source = format!(
+            "{more}
+            #include \"app.h\"
+            static long (*const bpf_probe_read_user)(void *, unsigned, const void *) = (void *) 112;
+            enum color color; int value;
+            __attribute__((section(\"uprobe\"), used)) int on_handle(struct request *request)
+            {{
+                bpf_probe_read_user(&color, sizeof(color), &request->color);
+                bpf_probe_read_user(&value, sizeof(value), &request->box.value);
+                return __builtin_preserve_enum_value(*(enum color *)BLUE, 1);
+            }}"
+        );
+        let (input, object) = (work.path("x.bpf.c"), work.path("x.bpf.o"));
+        std::fs::write(&input, source).unwrap();
+        let mut clang = Command::new("clang");
+        clang.args(["-target", "bpf", "-g", "-O2", "-Wall", "-Werror", "-c"]);
+        quiet(clang.arg("-o").args([&object, &input]));
+        let mut check = core_btf();
+        check.arg("check").arg(&object).arg("--against").arg(&blob);
+        check.arg("--json").output().unwrap()
+    };
+    let offsets = |output: &std::process::Output| -> Vec<(Value, Value)> {
+        let json: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let rows = json["relocations"].as_array().unwrap().iter();
+        rows.map(|row| (row["from"].clone(), row["new"].clone()))
+            .collect()
+    };
+    let plain = program(&dump(&blob, &["-f", "c"]), "");
+    assert_eq!(plain.status.code(), Some(1), "the kernel's has no color");
+
+    let from_app = |new: String| ("app".into(), serde_json::from_str(&new).unwrap());
+    let [color, value] = ["color", "box.value"].map(|member| gdb_offset(&app, member));
+    let expected = [color, value, "6".to_owned()].map(from_app);
+    let tagged = program(&dump(&blob, &["-f", "c", "--app"]), "");
+    assert_eq!(offsets(&tagged), expected);
+
+    // Beside a header that has the same names.
+    let kernel = work.path("kernel.h");
+    std::fs::write(&kernel, dump(Path::new(VMLINUX), &["-f", "c"])).unwrap();
+    let header = dump(&blob, &["-f", "c", "--app", "--beside", VMLINUX]);
+    let include = "#include \"kernel.h\"\n#define request request___app";
+    let beside = program(
+        &header.replace("struct request___app", "struct request"),
+        include,
+    );
+    assert_eq!(offsets(&beside), expected);
+
+    let error = fails(2, core_btf().arg("dump").arg(&blob).arg("--app"));
+    assert!(error.contains("are for --format c"), "{error}");
 }
 
 /// `-o` writes what stdout would get.

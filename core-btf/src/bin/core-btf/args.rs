@@ -123,7 +123,19 @@ pub(crate) struct DumpArgs {
     /// BTF that FILE, a kernel module's, goes on from
     #[arg(short, long, value_name = "FILE")]
     pub(crate) base: Option<PathBuf>,
-    /// Wrap the C form in `#ifndef NAME`
+    /// The C form: of the application's types, which are never looked for in the kernel
+    ///
+    /// Marks them so, for `check`, `merge --for` and this project's loader. Without it, a
+    /// `struct file` of the application is taken for the kernel's. A struct that has no name but
+    /// that of a typedef gets this name.
+    #[arg(long, conflicts_with = "base")]
+    pub(crate) app: bool,
+    /// The C form: beside a header of this BTF, the kernel's, which a program includes first
+    ///
+    /// What both have under one name gets the suffix `___app`, which CO-RE ignores.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) beside: Option<PathBuf>,
+    /// The C form: wrapped in `#ifndef NAME`
     #[arg(long, value_name = "NAME")]
     pub(crate) guard: Option<String>,
     /// Where to write; stdout if not given

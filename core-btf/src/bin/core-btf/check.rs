@@ -2,13 +2,13 @@
 
 use std::path::Path;
 
+use core_btf::BpfObject;
 use core_btf::relo::{Explanation, Names, Origin, Sources, Verdict};
-use core_btf::{BpfObject, Btf};
 
 use crate::args::CheckArgs;
 use crate::dump::json::{Object, list};
 use crate::failure::Failure;
-use crate::input::Input;
+use crate::input::{Blob, Input};
 use crate::{modules, output};
 
 /// The running kernel's types.
@@ -25,12 +25,7 @@ pub(crate) fn run(args: &CheckArgs) -> Result<bool, Failure> {
     let given = args.kernel.is_some() || (parsed.needs().kernel && path.exists());
     let kernel = given.then(|| Input::read(path)).transpose()?;
     let blob = kernel.as_ref().map(Input::blob).transpose()?;
-    let vmlinux = match (&kernel, &blob) {
-        (Some(file), Some(blob)) => {
-            Some(Btf::parse(blob).map_err(|error| file.btf_failure(0, error))?)
-        }
-        _ => None,
-    };
+    let vmlinux = blob.as_ref().map(Blob::btf).transpose()?;
     let modules = match &vmlinux {
         Some(vmlinux) if args.modules.is_empty() => modules::needed(&parsed, vmlinux, path),
         _ => Input::read_all(&args.modules)?,

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use core_btf::dwarf::{Error, Extraction, Options, extract_watched};
-use core_btf::{Btf, BtfBuf, elf};
+use core_btf::{BtfBuf, elf};
 
 use crate::args::{ExtractArgs, Extracting};
 use crate::debug;
@@ -61,10 +61,10 @@ fn carried(input: &Input, args: &Extracting) -> Result<Vec<u8>, Failure> {
         patterns => patterns,
     };
     if patterns.is_empty() {
-        return Ok(blob.into_owned());
+        return Ok(blob.bytes.into_owned());
     }
     let failure = |error| input.failure(error);
-    let btf = Btf::parse(&blob).map_err(failure)?;
+    let btf = blob.btf()?;
     let roots = select::roots(&input, &btf, patterns)?;
     let types = BtfBuf::from_btf(&btf).and_then(|all| all.closure(roots));
     types

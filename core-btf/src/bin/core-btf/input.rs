@@ -93,20 +93,34 @@ impl Input {
     }
 
     /// The types of the file as one blob.
-    pub(crate) fn blob(&self) -> Result<Cow<'_, [u8]>, Failure> {
+    pub(crate) fn blob(&self) -> Result<Blob<'_>, Failure> {
         let pieces = self.pieces()?;
-        match pieces.split_first() {
+        let bytes = match pieces.split_first() {
             Some((first, rest)) if !rest.is_empty() => {
                 let rest: Vec<&Btf<'_>> = rest.iter().collect();
                 let all = merge::append(first, &rest);
-                all.map(Cow::Owned).map_err(|error| self.failure(error))
+                Cow::Owned(all.map_err(|error| self.failure(error))?)
             }
-            _ => self.btf_bytes().map(Cow::Borrowed),
-        }
+            _ => Cow::Borrowed(self.btf_bytes()?),
+        };
+        Ok(Blob { input: self, bytes })
     }
 
     /// The split BTF of the file, that of a kernel module, say.
     pub(crate) fn split<'a>(&'a self, base: &'a Btf<'a>) -> Result<Btf<'a>, Failure> {
         Btf::parse_split(self.btf_bytes()?, base).map_err(|error| self.btf_failure(0, error))
+    }
+}
+
+/// All types of a file.
+#[derive(Debug)]
+pub(crate) struct Blob<'i> {
+    input: &'i Input,
+    pub(crate) bytes: Cow<'i, [u8]>,
+}
+
+impl Blob<'_> {
+    pub(crate) fn btf(&self) -> Result<Btf<'_>, Failure> {
+        Btf::parse(&self.bytes).map_err(|error| self.input.btf_failure(0, error))
     }
 }

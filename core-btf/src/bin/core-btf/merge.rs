@@ -11,7 +11,7 @@ use crate::output;
 pub(crate) fn run(args: &MergeArgs) -> Result<(), Failure> {
     let base = Input::read(&args.base)?;
     let base_blob = base.blob()?;
-    let kernel = Btf::parse(&base_blob).map_err(|error| base.failure(error))?;
+    let kernel = base_blob.btf()?;
     let files = Input::read_all(&args.files)?;
     let modules = Input::read_all(&args.modules)?;
     let mut app = Vec::new();

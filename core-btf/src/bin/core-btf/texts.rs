@@ -109,6 +109,7 @@ What the fields mean, and their units:
     Section {
         title: "Examples",
         text: r#"
+  core-btf dump server.btf -f c --app -t 'conn_*' > conn.h
   core-btf dump /sys/kernel/btf/vmlinux -f c -t task_struct > task.h
   core-btf dump nf_tables.btf --base vmlinux.btf
   core-btf dump server -f json | jq '.types[] | select(.kind == "STRUCT") | .name'"#,
