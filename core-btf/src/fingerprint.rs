@@ -42,6 +42,7 @@ impl Seed {
     }
 
     /// That of nothing yet.
+    #[cfg(feature = "dwarf")]
     pub(crate) const fn start(&self) -> Fingerprint {
         self.start
     }
@@ -54,6 +55,7 @@ impl Seed {
     }
 
     /// That of what `print` is of, and what `other` is of.
+    #[cfg(feature = "dwarf")]
     #[inline]
     pub(crate) fn pair(&self, print: Fingerprint, other: Fingerprint) -> Fingerprint {
         let [first, second] = self.keys;

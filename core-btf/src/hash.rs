@@ -12,6 +12,12 @@ pub(crate) struct Seed {
     key: u64,
 }
 
+impl Default for Seed {
+    fn default() -> Self {
+        Self::random()
+    }
+}
+
 impl Seed {
     pub(crate) fn random() -> Self {
         let random = RandomState::new();

@@ -24,13 +24,13 @@ const ENUMERATOR: &str = "__virtual_";
 /// The enum of a class.
 #[cfg(feature = "dwarf")]
 pub(crate) fn enum_name(class: &str) -> String {
-    fit(&format!("{class}{ENUM}"), MAX_NAME)
+    fit(format!("{class}{ENUM}"), MAX_NAME)
 }
 
 /// The enumerator of one of its virtual bases.
 #[cfg(feature = "dwarf")]
 pub(crate) fn enumerator(class: &str, base: &str) -> String {
-    fit(&format!("{class}{ENUMERATOR}{base}"), MAX_NAME)
+    fit(format!("{class}{ENUMERATOR}{base}"), MAX_NAME)
 }
 
 /// For the names of classes with virtual bases the enums that say so, and the bases.

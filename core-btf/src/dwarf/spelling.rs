@@ -364,7 +364,7 @@ fn identifier(path: &str) -> String {
     if out.is_empty() {
         out.push('_');
     }
-    fit(&out, MAX_NAME)
+    fit(out, MAX_NAME)
 }
 
 #[cfg(test)]

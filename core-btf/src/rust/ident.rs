@@ -4,6 +4,7 @@
 //! [`MAX_NAME`] bytes, and no three underscores stand between other characters in it, which libbpf
 //! would take for the start of a flavor.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use crate::keywords;
@@ -18,9 +19,31 @@ pub const MAX_TYPE_NAME: usize = 79;
 /// number (`ö` is `u00f6`), and `a___b` is `a_3_b`.
 #[must_use]
 pub fn identifier(name: &str) -> String {
+    c_identifier(name).into_owned()
+}
+
+/// [`identifier`]; most names are one as they stand.
+pub(crate) fn c_identifier(name: &str) -> Cow<'_, str> {
     let name = name.strip_prefix("r#").unwrap_or(name);
-    let mut out = String::with_capacity(name.len());
-    if name.starts_with(|c: char| c.is_ascii_digit()) {
+    let starts_with_digit = name.starts_with(|c: char| c.is_ascii_digit());
+    let is_c = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
+    let mut out = Cow::Borrowed(name);
+    if starts_with_digit || !name.bytes().all(is_c) {
+        out = Cow::Owned(made_of_c(name, starts_with_digit));
+    }
+    if keywords::is_reserved(&out) {
+        out.to_mut().push('_');
+    }
+    if out.len() > MAX_NAME || has_flavor(&out) {
+        out = Cow::Owned(fit(out.into_owned(), MAX_NAME));
+    }
+    out
+}
+
+/// The name in characters that C has for names.
+fn made_of_c(name: &str, starts_with_digit: bool) -> String {
+    let mut out = String::with_capacity(name.len() + 2);
+    if starts_with_digit {
         out.push_str("__");
     }
     for c in name.chars() {
@@ -35,13 +58,12 @@ pub fn identifier(name: &str) -> String {
             }
         }
     }
-    if keywords::is_reserved(&out) {
-        out.push('_');
-    }
-    if out.len() <= MAX_NAME && !out.contains("___") {
-        return out;
-    }
-    fit(&out, MAX_NAME)
+    out
+}
+
+/// Whether there is a run of underscores that may stand for the start of a flavor.
+fn has_flavor(name: &str) -> bool {
+    name.as_bytes().windows(3).any(|run| run == b"___")
 }
 
 /// The names of the members of a struct, union or variant, given all of its Rust fields in the
@@ -108,45 +130,45 @@ const FEW: usize = 16;
 /// The enumerator of a variant: `State_Idle`.
 #[must_use]
 pub fn enumerator(tag: &str, variant: &str) -> String {
-    fit(&format!("{tag}_{variant}"), MAX_NAME)
+    fit(format!("{tag}_{variant}"), MAX_NAME)
 }
 
 /// The struct of what a variant holds: `struct State__Busy`.
 #[must_use]
 pub fn variant_struct(tag: &str, variant: &str) -> String {
-    fit(&format!("{tag}__{variant}"), MAX_NAME)
+    fit(format!("{tag}__{variant}"), MAX_NAME)
 }
 
 /// The enum of the raw discriminant values of an enum with data: `enum State__tag`.
 #[must_use]
 pub fn tag_enum(tag: &str) -> String {
-    fit(&format!("{tag}__tag"), MAX_NAME)
+    fit(format!("{tag}__tag"), MAX_NAME)
 }
 
 /// The enumerator that says which variant has no value of its own: `State__untagged_Busy`.
 #[must_use]
 pub fn untagged(tag: &str, variant: &str) -> String {
-    fit(&format!("{tag}__untagged_{variant}"), MAX_NAME)
+    fit(format!("{tag}__untagged_{variant}"), MAX_NAME)
 }
 
 /// The enumerator of the first value that is a variant's own: `State__first`.
 #[must_use]
 pub fn first(tag: &str) -> String {
-    fit(&format!("{tag}__first"), MAX_NAME)
+    fit(format!("{tag}__first"), MAX_NAME)
 }
 
 /// The enumerator of the last value that is a variant's own: `State__last`.
 #[must_use]
 pub fn last(tag: &str) -> String {
-    fit(&format!("{tag}__last"), MAX_NAME)
+    fit(format!("{tag}__last"), MAX_NAME)
 }
 
 /// The name without runs of underscores, cut to `limit` bytes with a hash of all of it at the end.
-pub(crate) fn fit(name: &str, limit: usize) -> String {
-    let name = if name.contains("___") {
-        without_flavor(name)
+pub(crate) fn fit(name: String, limit: usize) -> String {
+    let name = if has_flavor(&name) {
+        without_flavor(&name)
     } else {
-        name.to_owned()
+        name
     };
     if name.len() <= limit {
         return name;
@@ -240,7 +262,7 @@ mod tests {
         assert_eq!((a.len(), b.len()), (MAX_NAME, MAX_NAME));
         assert_ne!(a, b);
         // The cut leaves no run of underscores before the hash.
-        let name = fit(&("a".repeat(100) + &"__b".repeat(30)), MAX_NAME);
+        let name = fit("a".repeat(100) + &"__b".repeat(30), MAX_NAME);
         assert!(!name.contains("___"), "{name}");
         assert_eq!(hash(""), 0xcbf2_9ce4_8422_2325);
         assert_eq!(hash("a"), 0xaf63_dc4c_8601_ec8c);

@@ -89,13 +89,15 @@ mod std_path;
 mod types;
 mod view;
 
-#[cfg(feature = "dwarf")]
-pub(crate) use ident::fit;
 pub use ident::{
     MAX_NAME, MAX_TYPE_NAME, enumerator, first, identifier, is_fieldless, last, member_names,
     tag_enum, untagged, variant_names, variant_struct,
 };
+#[cfg(feature = "dwarf")]
+pub(crate) use ident::{c_identifier, fit};
 pub use names::Names;
 pub use parse::ParseError;
+#[cfg(feature = "dwarf")]
+pub(crate) use types::Shared;
 pub use types::{Arg, Path, Primitive, Storage, Type};
 pub use view::{Field, FieldType, Metadata, Variant, View};

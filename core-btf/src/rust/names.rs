@@ -1,12 +1,13 @@
 //! The C names of types.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
-use super::ident::{MAX_TYPE_NAME, fit, hash, identifier};
+use super::ident::{MAX_TYPE_NAME, c_identifier, fit, hash};
 use super::types::{Arg, Path, Type};
 use super::view::View;
 use crate::fingerprint::{Fingerprint, Numbers, Seed};
+use crate::hash;
 
 /// The names of the types of a program, in which no two types share a name.
 ///
@@ -22,10 +23,8 @@ use crate::fingerprint::{Fingerprint, Numbers, Seed};
 /// The names depend on nothing but what [`Names::new`] is given, in any order.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
+    given: HashMap<Type, Box<str>, hash::Seed>,
     seed: Seed,
-    /// The names, and by the fingerprints of the types they are for, their places.
-    given: Vec<String>,
-    by_type: Numbers,
     /// Fingerprints of names that are taken.
     taken: Numbers,
     /// Fingerprints of what std's views would like to be called.
@@ -36,7 +35,6 @@ pub struct Names {
 #[derive(Clone, Copy, Debug)]
 struct Unnamed<'t> {
     ty: &'t Type,
-    print: Fingerprint,
     standing: Standing,
 }
 
@@ -52,8 +50,8 @@ struct Group<'t> {
 /// Types by how deep each is nested, each once.
 #[derive(Debug, Default)]
 struct Levels<'t> {
-    levels: BTreeMap<usize, Vec<(&'t Type, Fingerprint)>>,
-    known: Numbers,
+    levels: Vec<Vec<&'t Type>>,
+    known: HashMap<&'t Type, usize, hash::Seed>,
 }
 
 /// Who keeps a name that several types would have.
@@ -74,27 +72,26 @@ impl Names {
     ) -> Self {
         let mut out = Self::default();
         for (ty, name) in roots {
-            let print = ty.print(&out.seed);
-            out.take(name, print);
+            out.take(&ty, name);
         }
         let mut levels = Levels::default();
         for ty in types {
-            levels.collect(ty, &out.seed);
+            levels.collect(ty);
         }
-        for (ty, _) in levels.levels.values().flatten() {
+        let levels = levels.levels;
+        for ty in levels.iter().flatten() {
             if standing(ty, local_crate) == Standing::Std {
                 let print = out.seed.bytes(out.plain(ty).as_bytes());
                 out.views.add(print);
             }
         }
         // What a type is written with is on a lower level, and so has its name first.
-        for level in levels.levels.into_values() {
-            let unnamed = level.into_iter().map(|(ty, print)| Unnamed {
+        for level in levels {
+            let unnamed = level.into_iter().map(|ty| Unnamed {
                 ty,
-                print,
                 standing: standing(ty, local_crate),
             });
-            out.assign(unnamed, local_crate);
+            out.assign(unnamed);
         }
         out
     }
@@ -108,34 +105,24 @@ impl Names {
 
     /// [`Names::name`], which is kept here for all types that were given one.
     pub(crate) fn known(&self, ty: &Type) -> Cow<'_, str> {
-        let at = self.by_type.get(ty.print(&self.seed));
-        match at.and_then(|at| self.given.get(at as usize)) {
-            Some(name) => name.into(),
+        match self.given.get(ty) {
+            Some(name) => (&**name).into(),
             None => self.plain(ty).into(),
         }
     }
 
-    /// Gives a name to the type with this fingerprint.
-    fn take(&mut self, name: String, print: Fingerprint) {
+    /// Gives a name to a type.
+    fn take(&mut self, ty: &Type, name: String) {
         self.taken.add(self.seed.bytes(name.as_bytes()));
-        if let Some(at) = self.by_type.get(print) {
-            if let Some(known) = self.given.get_mut(at as usize) {
-                *known = name;
-            }
-            return;
-        }
-        #[expect(clippy::cast_possible_truncation, reason = "fewer than types")]
-        let at = self.given.len() as u32;
-        self.by_type.insert(print, at);
-        self.given.push(name);
+        self.given.insert(ty.clone(), name.into());
     }
 
     /// Names the types of one level.
-    fn assign<'t>(&mut self, types: impl Iterator<Item = Unnamed<'t>>, local_crate: &str) {
+    fn assign<'t>(&mut self, types: impl Iterator<Item = Unnamed<'t>>) {
         let mut groups: Vec<Group<'t>> = Vec::new();
         let mut by_name = Numbers::default();
         for ty in types {
-            if self.by_type.get(ty.print).is_some() {
+            if self.given.contains_key(ty.ty) {
                 continue;
             }
             let name = self.plain(ty.ty);
@@ -160,26 +147,55 @@ impl Names {
             let best = all().map(|it| it.standing).min();
             let mut owners = all().filter(|it| Some(it.standing) == best);
             let owner = match (owners.next(), owners.next()) {
-                (Some(it), None) if self.is_free(group.print, it.standing) => Some(it.print),
+                (Some(it), None) if self.is_free(group.print, it.standing) => Some(it.ty),
                 _ => None,
             };
             if owner.is_none() || !group.others.is_empty() {
-                let mut others: Vec<_> = all().filter(|it| Some(it.print) != owner).collect();
+                let mut others: Vec<_> = all().filter(|it| Some(it.ty) != owner).collect();
                 others.sort_by_key(|it| it.ty);
                 let others: Vec<_> = others.into_iter().copied().collect();
                 qualified.push((group.name.clone(), others));
             }
             if let Some(owner) = owner {
-                self.take(group.name, owner);
+                self.take(owner, group.name);
             }
         }
         // Only now are all names taken that need no qualification.
         qualified.sort_by(|(name, _), (other, _)| name.cmp(other));
         for (_, group) in qualified {
-            for ty in &group {
-                let name = self.qualified(ty.ty, &group, local_crate);
-                self.take(name, ty.print);
-            }
+            self.qualify(&group);
+        }
+    }
+
+    /// Names types that would have one name: with as many modules before it as tell a type from all
+    /// others.
+    fn qualify(&mut self, group: &[Unnamed<'_>]) {
+        // For each count of modules, how often each name is there.
+        let mut names: Vec<Numbers> = Vec::new();
+        for it in group {
+            let modules = match it.ty {
+                Type::Path(path) => path.segments().count() - 1,
+                _ => 0,
+            };
+            let name = (1..=modules).find_map(|count| {
+                if names.len() < count {
+                    let mut all = Numbers::default();
+                    for other in group {
+                        let name = self.with_modules(other.ty, count);
+                        all.add(self.seed.bytes(name.as_bytes()));
+                    }
+                    names.push(all);
+                }
+                let name = self.with_modules(it.ty, count);
+                let print = self.seed.bytes(name.as_bytes());
+                let is_only = names.get(count - 1)?.get(print) == Some(0);
+                (is_only && self.is_free(print, it.standing)).then_some(name)
+            });
+            let name = name.unwrap_or_else(|| {
+                let hash = hash(&format!("{:?}", it.ty));
+                fit(format!("{}_{hash:016x}", self.plain(it.ty)), MAX_TYPE_NAME)
+            });
+            self.take(it.ty, name);
         }
     }
 
@@ -187,30 +203,6 @@ impl Names {
     fn is_free(&self, name: Fingerprint, standing: Standing) -> bool {
         let is_view = || standing != Standing::Std && self.views.get(name).is_some();
         self.taken.get(name).is_none() && !is_view()
-    }
-
-    /// The name with as many modules before it as tell the type from all others.
-    fn qualified(&self, ty: &Type, group: &[Unnamed<'_>], local_crate: &str) -> String {
-        let modules = match ty {
-            Type::Path(path) => path.segments().len().saturating_sub(1),
-            _ => 0,
-        };
-        (1..=modules)
-            .map(|count| (count, self.with_modules(ty, count)))
-            .find(|(count, name)| {
-                let print = self.seed.bytes(name.as_bytes());
-                let others = group.iter().map(|other| other.ty);
-                let mut others = others.filter(|other| *other != ty);
-                self.is_free(print, standing(ty, local_crate))
-                    && !others.any(|other| self.with_modules(other, *count) == *name)
-            })
-            .map_or_else(
-                || {
-                    let hash = hash(&format!("{ty:?}"));
-                    fit(&format!("{}_{hash:016x}", self.plain(ty)), MAX_TYPE_NAME)
-                },
-                |(_, name)| name,
-            )
     }
 
     /// The name without regard to others.
@@ -234,31 +226,29 @@ impl Names {
             Type::Ref(to) if is_bare_unsized(to) => self.name(to),
             Type::Ref(to) => format!("ref_{}", self.known(to)),
             Type::RawPtr(to) => format!("ptr_{}", self.known(to)),
-            Type::Dyn(principal) => format!("dyn_{}", identifier(principal)),
+            Type::Dyn(principal) => format!("dyn_{}", c_identifier(principal)),
             Type::Path(path) => self.path(path, modules),
         };
-        fit(&name, MAX_TYPE_NAME)
+        fit(name, MAX_TYPE_NAME)
     }
 
     fn path(&self, path: &Path, modules: usize) -> String {
-        let (last, before) = match path.segments().split_last() {
-            Some((last, before)) => (last.as_str(), before),
-            None => ("", path.segments()),
-        };
         // Closures and futures are all called alike: the function comes along.
-        let modules = modules + usize::from(last.starts_with('{'));
-        let mut name = before
-            .iter()
-            .skip(before.len().saturating_sub(modules))
-            .fold(String::new(), |name, module| {
-                name + &identifier(module) + "_"
-            });
-        name += &identifier(last);
+        let modules = modules + usize::from(path.name().starts_with('{'));
+        let before = path.segments().count() - 1;
+        let skipped = before.saturating_sub(modules);
+        let mut name = String::with_capacity(MAX_TYPE_NAME);
+        for (at, segment) in path.segments().enumerate().skip(skipped) {
+            if at > skipped {
+                name.push('_');
+            }
+            name.push_str(&c_identifier(segment));
+        }
         for arg in path.args() {
             name.push('_');
             match arg {
-                Arg::Type(ty) => name += &self.known(ty),
-                Arg::Const(value) => name += &constant(value),
+                Arg::Type(ty) => name.push_str(&self.known(ty)),
+                Arg::Const(value) => name.push_str(&constant(value)),
             }
         }
         name
@@ -280,19 +270,23 @@ fn constant(value: &str) -> String {
 }
 
 impl<'t> Levels<'t> {
-    /// Adds a type and what it is written with. Its level and fingerprint.
-    fn collect(&mut self, ty: &'t Type, seed: &Seed) -> (usize, Fingerprint) {
-        let mut level = 0;
-        let print = ty.print_of(seed, |part| {
-            let (below, print) = self.collect(part, seed);
-            level = level.max(below + 1);
-            print
-        });
-        if has_tag(ty) && self.known.get(print).is_none() {
-            self.known.insert(print, 0);
-            self.levels.entry(level).or_default().push((ty, print));
+    /// Adds a type and what it is written with. Its level.
+    fn collect(&mut self, ty: &'t Type) -> usize {
+        if let Some(level) = self.known.get(ty) {
+            return *level;
         }
-        (level, print)
+        let below = ty.parts().map(|part| self.collect(part) + 1);
+        let level = below.max().unwrap_or(0);
+        self.known.insert(ty, level);
+        if has_tag(ty) {
+            if self.levels.len() <= level {
+                self.levels.resize_with(level + 1, Vec::new);
+            }
+            if let Some(types) = self.levels.get_mut(level) {
+                types.push(ty);
+            }
+        }
+        level
     }
 }
 
@@ -324,10 +318,13 @@ fn is_bare_unsized(ty: &Type) -> bool {
 
 fn standing(ty: &Type, local_crate: &str) -> Standing {
     match ty {
-        Type::Path(path) if ty.as_std().is_none() => match path.segments().first() {
-            Some(first) if first == local_crate => Standing::Local,
-            _ => Standing::Foreign,
-        },
+        Type::Path(path) if ty.as_std().is_none() => {
+            if path.krate() == local_crate {
+                Standing::Local
+            } else {
+                Standing::Foreign
+            }
+        }
         _ => Standing::Std,
     }
 }

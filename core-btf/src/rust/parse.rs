@@ -1,6 +1,9 @@
 //! Reads a type as Rust spells it: in source, or in the names of rustc's debug information.
 
-use super::types::{Arg, Path, Type};
+use std::sync::Arc;
+
+use super::std_path::normalize;
+use super::types::{Arg, BETWEEN, Path, Shared, Type};
 
 /// Types nested deeper than this are refused; rustc's own limit for generated ones is higher, but
 /// nobody reads such a name.
@@ -27,7 +30,7 @@ impl Type {
     /// # Errors
     /// [`ParseError`].
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        Self::parse_as(text, false)
+        Self::parse_as(text, false, &mut Shared::new())
     }
 
     /// Reads a type as rustc writes it into debug information:
@@ -37,15 +40,23 @@ impl Type {
     /// # Errors
     /// [`ParseError`].
     pub fn parse_debug(text: &str) -> Result<Self, ParseError> {
-        Self::parse_as(text, true)
+        Self::parse_as(text, true, &mut Shared::new())
     }
 
-    fn parse_as(text: &str, debug: bool) -> Result<Self, ParseError> {
+    /// The same, for one of many types: all of them consist of what is `shared`. What cannot be read
+    /// is [`Type::unparsed`].
+    #[cfg(feature = "dwarf")]
+    pub(crate) fn parse_shared(text: &str, shared: &mut Shared) -> Self {
+        Self::parse_as(text, true, shared).unwrap_or_else(|_| Self::unparsed(text))
+    }
+
+    fn parse_as(text: &str, debug: bool, shared: &mut Shared) -> Result<Self, ParseError> {
         let mut parser = Parser {
             text,
             offset: 0,
             depth: 0,
             debug,
+            shared,
         };
         parser
             .ty()
@@ -66,35 +77,39 @@ impl Type {
     /// A type of which nothing is known but a text: what a later rustc may print.
     #[must_use]
     pub fn unparsed(text: &str) -> Self {
-        Self::Path(Path {
-            segments: vec![text.to_owned()],
-            args: Vec::new(),
-        })
+        Self::Path(Path::new(text, Vec::new()))
     }
 }
 
 /// What was expected, where it was not found.
 type Parsed<T> = Result<T, &'static str>;
 
-struct Parser<'t> {
+struct Parser<'t, 's> {
     text: &'t str,
     offset: usize,
     depth: u32,
     /// Whether `(T)` is a tuple.
     debug: bool,
+    shared: &'s mut Shared,
 }
 
-impl<'t> Parser<'t> {
+impl<'t> Parser<'t, '_> {
     fn rest(&self) -> &'t str {
         self.text.get(self.offset..).unwrap_or_default()
     }
 
+    #[inline]
     fn skip_space(&mut self) {
         let rest = self.rest();
+        // Before most there is none.
+        if rest.as_bytes().first().is_some_and(u8::is_ascii_graphic) {
+            return;
+        }
         self.offset += rest.len() - rest.trim_start().len();
     }
 
     /// Takes a piece of punctuation.
+    #[inline]
     fn take(&mut self, token: &str) -> bool {
         self.skip_space();
         let found = self.rest().starts_with(token);
@@ -181,50 +196,61 @@ impl<'t> Parser<'t> {
         self.depth += 1;
         let ty = self.unbounded_ty();
         self.depth -= 1;
-        ty
+        ty.map(|ty| self.shared.share(ty))
     }
 
     fn unbounded_ty(&mut self) -> Parsed<Type> {
-        if self.take("&") {
-            self.take_lifetime();
-            self.take_word("mut");
-            return Ok(Type::Ref(Box::new(self.ty()?)));
-        }
-        if self.take("*") {
-            if !self.take_word("const") && !self.take_word("mut") {
-                return Err("const or mut");
+        self.skip_space();
+        match self.rest().as_bytes().first() {
+            Some(b'&') => {
+                self.offset += 1;
+                self.take_lifetime();
+                self.take_word("mut");
+                return Ok(Type::Ref(Arc::new(self.ty()?)));
             }
-            return Ok(Type::RawPtr(Box::new(self.ty()?)));
-        }
-        if self.take("!") {
-            return Ok(Type::Never);
-        }
-        if self.take("[") {
-            return self.array();
-        }
-        if self.take("(") {
-            return self.tuple();
-        }
-        if self.take_word("dyn") || self.take_word("impl") {
-            return self.bounds().map(Type::Dyn);
-        }
-        self.take_binder()?;
-        self.take_word("unsafe");
-        if self.take_word("extern") && self.take("\"") {
-            self.take_while(|c| c != '"');
-            self.expect("\"")?;
-        }
-        if self.take_word("fn") {
-            self.signature()?;
-            return Ok(Type::Fn);
+            Some(b'*') => {
+                self.offset += 1;
+                if !self.take_word("const") && !self.take_word("mut") {
+                    return Err("const or mut");
+                }
+                return Ok(Type::RawPtr(Arc::new(self.ty()?)));
+            }
+            Some(b'!') => {
+                self.offset += 1;
+                return Ok(Type::Never);
+            }
+            Some(b'[') => {
+                self.offset += 1;
+                return self.array();
+            }
+            Some(b'(') => {
+                self.offset += 1;
+                return self.tuple();
+            }
+            Some(b'd' | b'i') if self.take_word("dyn") || self.take_word("impl") => {
+                return self.bounds().map(Type::Dyn);
+            }
+            Some(b'e' | b'f' | b'u') => {
+                self.take_binder()?;
+                self.take_word("unsafe");
+                if self.take_word("extern") && self.take("\"") {
+                    self.take_while(|c| c != '"');
+                    self.expect("\"")?;
+                }
+                if self.take_word("fn") {
+                    self.signature()?;
+                    return Ok(Type::Fn);
+                }
+            }
+            _ => {}
         }
         let (segments, args) = self.path()?;
-        Ok(Type::path(segments, args))
+        Ok(normalize(&segments, args))
     }
 
     /// The rest of `[T]` and `[T; N]`.
     fn array(&mut self) -> Parsed<Type> {
-        let element = Box::new(self.ty()?);
+        let element = Arc::new(self.ty()?);
         if self.take("]") {
             return Ok(Type::Slice(element));
         }
@@ -270,7 +296,7 @@ impl<'t> Parser<'t> {
             if !self.take_lifetime() {
                 self.take_binder()?;
                 let (segments, _) = self.path()?;
-                let name = segments.last().map_or("", String::as_str);
+                let (_, name) = segments.rsplit_once(BETWEEN).unwrap_or(("", &segments));
                 if principal.as_deref().is_none_or(is_marker) {
                     principal = Some(name.to_owned());
                 }
@@ -302,16 +328,19 @@ impl<'t> Parser<'t> {
         Ok(())
     }
 
-    fn path(&mut self) -> Parsed<(Vec<String>, Vec<Arg>)> {
+    /// The segments of a path, with [`BETWEEN`] between them, and its arguments.
+    fn path(&mut self) -> Parsed<(String, Vec<Arg>)> {
         self.take("::");
-        let mut segments = vec![self.name()?.to_owned()];
+        let mut segments = String::with_capacity(64);
+        segments.push_str(self.name()?);
         let mut args = Vec::new();
         loop {
             if self.take("<") || self.take("::<") {
                 args = self.args()?;
             } else if self.take("::") {
                 args.clear();
-                segments.push(self.name()?.to_owned());
+                segments.push(BETWEEN);
+                segments.push_str(self.name()?);
             } else if self.text_continues_with_signature() {
                 self.signature()?;
             } else {
@@ -460,11 +489,11 @@ mod tests {
         assert_eq!(parse("!"), Type::Never);
         assert_eq!(
             parse("[[u8; 3]; 2]"),
-            Type::Array(Box::new(Type::Array(Box::new(Type::U8), 3)), 2)
+            Type::Array(Arc::new(Type::Array(Arc::new(Type::U8), 3)), 2)
         );
         assert_eq!(
             parse("&&mut *const u8"),
-            Type::Ref(Box::new(Type::Ref(Box::new(Type::RawPtr(Box::new(
+            Type::Ref(Arc::new(Type::Ref(Arc::new(Type::RawPtr(Arc::new(
                 Type::U8
             ))))))
         );
@@ -476,7 +505,7 @@ mod tests {
         assert_eq!(
             parse("a::G<5, true, 'x', {CONST#d047}, '\\'', u8>"),
             Type::path(
-                vec!["a".to_owned(), "G".to_owned()],
+                &["a".to_owned(), "G".to_owned()],
                 ["5", "true", "'x'", "{CONST#d047}", "'\\''"]
                     .map(|text| Arg::Const(text.to_owned()))
                     .into_iter()
@@ -487,7 +516,7 @@ mod tests {
         let Type::Path(path) = user("a::main::{closure_env#0}<a::T>") else {
             panic!("no path");
         };
-        assert_eq!(path.segments(), ["a", "main", "{closure_env#0}"]);
+        assert!(path.segments().eq(["a", "main", "{closure_env#0}"]));
         assert_eq!(path.args(), [Arg::Type(user("a::T"))]);
     }
 

@@ -1,7 +1,7 @@
 //! Which types of the standard library have a canonical view, and the one path that each is known
 //! by here.
 
-use super::types::{Arg, Path, Primitive, Type};
+use super::types::{Arg, BETWEEN, Path, Primitive, Type, joined};
 
 /// Module and name of every type of `std`, `core` and `alloc` that [`Type::view`] knows. Modules
 /// between the two, which std moves its types through from version to version, do not matter.
@@ -104,8 +104,11 @@ const PRELUDE: &[(&str, &str)] = &[
     ("vec", "Vec"),
 ];
 
-pub(super) fn is_known(module: &str, name: &str) -> bool {
-    KNOWN.binary_search(&(module, name)).is_ok()
+/// Module and name of a type that is in the table, by both [`joined`].
+pub(super) fn known(module_and_name: &str) -> Option<(&'static str, &'static str)> {
+    let wanted = module_and_name.split_once(BETWEEN)?;
+    let at = KNOWN.binary_search(&wanted).ok()?;
+    KNOWN.get(at).copied()
 }
 
 fn is_std(krate: &str) -> bool {
@@ -113,55 +116,52 @@ fn is_std(krate: &str) -> bool {
 }
 
 fn std_path(module: &str, name: &str, args: Vec<Arg>) -> Type {
-    let segments = ["std", module, name].map(str::to_owned).to_vec();
-    Type::Path(Path { segments, args })
+    Type::Path(Path::new(&joined(["std", module, name]), args))
 }
 
-/// The type that a path stands for, as [`Type::path`] describes.
-pub(super) fn normalize(segments: Vec<String>, args: Vec<Arg>) -> Type {
-    let segments: Vec<String> = segments
-        .into_iter()
-        .map(|segment| match segment.strip_prefix("r#") {
-            Some(name) => name.to_owned(),
-            None => segment,
-        })
-        .collect();
-    let args: Vec<Arg> = args.into_iter().filter(|arg| !is_default(arg)).collect();
-    match segments.as_slice() {
-        [name] => {
-            if args.is_empty()
-                && let Some(primitive) = Primitive::from_name(name)
-            {
-                return Type::Primitive(primitive);
-            }
-            if name == "str" {
-                return Type::Str;
-            }
-            if let Some((module, name)) = PRELUDE.iter().find(|(_, known)| known == name) {
-                return std_path(module, name, args);
-            }
+/// The type that a path of [`joined`] segments stands for, as [`Type::path`] describes.
+pub(super) fn normalize(segments: &str, args: Vec<Arg>) -> Type {
+    let mut args = args;
+    args.retain(|arg| !is_default(arg));
+    let Some((krate, inner)) = segments.split_once(BETWEEN) else {
+        if args.is_empty()
+            && let Some(primitive) = Primitive::from_name(segments)
+        {
+            return Type::Primitive(primitive);
         }
-        [krate, module, .., name] if is_std(krate) => {
-            return normalize_std(module, name, segments.clone(), args);
+        if segments == "str" {
+            return Type::Str;
         }
-        _ => {}
+        return match PRELUDE.iter().find(|(_, known)| *known == segments) {
+            Some((module, name)) => std_path(module, name, args),
+            None => Type::Path(Path::new(segments, args)),
+        };
+    };
+    match inner.split_once(BETWEEN) {
+        Some((module, rest)) if is_std(krate) => {
+            let (_, name) = rest.rsplit_once(BETWEEN).unwrap_or(("", rest));
+            normalize_std(module, name, args)
+                .unwrap_or_else(|args| Type::Path(Path::new(segments, args)))
+        }
+        _ => Type::Path(Path::new(segments, args)),
     }
-    Type::Path(Path { segments, args })
 }
 
-fn normalize_std(module: &str, name: &str, segments: Vec<String>, mut args: Vec<Arg>) -> Type {
+/// The type of std that is meant by a module and name; its arguments if it is as its path says.
+fn normalize_std(module: &str, name: &str, args: Vec<Arg>) -> Result<Type, Vec<Arg>> {
+    let mut args = args;
     // The one default of a type argument that is not an allocator or hasher.
     if (module, name, args.len()) == ("ops", "ControlFlow", 1) {
         args.push(Arg::Type(Type::UNIT));
     }
-    if is_known(module, name) {
-        return std_path(module, name, args);
+    if KNOWN.binary_search(&(module, name)).is_ok() {
+        return Ok(std_path(module, name, args));
     }
-    match (module, name) {
+    Ok(match (module, name) {
         ("rc", "RcBox") => std_path("rc", "RcInner", args),
         ("num", _) => match name.strip_prefix("NonZero").and_then(lower_primitive) {
             Some(number) => std_path("num", "NonZero", vec![Arg::Type(Type::Primitive(number))]),
-            None => Type::Path(Path { segments, args }),
+            None => return Err(args),
         },
         // `AtomicU32` is an alias of `Atomic<u32>` in later versions.
         ("sync", "Atomic") => match args.pop() {
@@ -170,11 +170,11 @@ fn normalize_std(module: &str, name: &str, segments: Vec<String>, mut args: Vec<
                 std_path("sync", &name, Vec::new())
             }
             Some(Arg::Type(Type::RawPtr(to))) => {
-                std_path("sync", "AtomicPtr", vec![Arg::Type(*to)])
+                std_path("sync", "AtomicPtr", vec![Arg::Type((*to).clone())])
             }
             arg => {
                 args.extend(arg);
-                Type::Path(Path { segments, args })
+                return Err(args);
             }
         },
         ("io", "Result") => {
@@ -182,8 +182,8 @@ fn normalize_std(module: &str, name: &str, segments: Vec<String>, mut args: Vec<
             std_path("result", "Result", args)
         }
         ("os" | "ffi", "c_void") => std_path("ffi", "c_void", Vec::new()),
-        _ => Type::Path(Path { segments, args }),
-    }
+        _ => return Err(args),
+    })
 }
 
 /// Whether an argument is what std passes by default: an allocator or a hasher.
@@ -191,10 +191,8 @@ fn is_default(arg: &Arg) -> bool {
     let Arg::Type(Type::Path(path)) = arg else {
         return false;
     };
-    match path.segments.as_slice() {
-        [krate, .., name] => is_std(krate) && matches!(name.as_str(), "Global" | "RandomState"),
-        _ => false,
-    }
+    // Few are: one look at the name, and only then at all of the path.
+    matches!(path.name(), "Global" | "RandomState") && is_std(path.krate())
 }
 
 /// The primitive that is called `U32` in the name of another type.

@@ -1,10 +1,16 @@
 //! The abstract description of a Rust type that names and views are made from.
 
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::fmt;
+use std::hash::{BuildHasher as _, Hash, Hasher};
+use std::sync::{Arc, LazyLock};
+
 use super::std_path;
-use crate::fingerprint::{Fingerprint, Seed};
+use crate::hash::Seed;
 
 /// A type as far as its name and its view go: lifetimes, mutability, calling conventions and
-/// default arguments (allocators, hashers) are not part of it.
+/// default arguments (allocators, hashers) are not part of it. A copy shares what it consists of.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Type {
     /// A number, `bool` or `char`.
@@ -14,15 +20,15 @@ pub enum Type {
     /// `str`.
     Str,
     /// `[T]`.
-    Slice(Box<Type>),
+    Slice(Arc<Type>),
     /// `[T; N]`.
-    Array(Box<Type>, u64),
+    Array(Arc<Type>, u64),
     /// `(A, B)`; `()` has no elements.
     Tuple(Vec<Type>),
     /// `&T` and `&mut T`.
-    Ref(Box<Type>),
+    Ref(Arc<Type>),
     /// `*const T` and `*mut T`.
-    RawPtr(Box<Type>),
+    RawPtr(Arc<Type>),
     /// A function pointer of any signature.
     Fn,
     /// `dyn Trait`: the last path segment of the principal trait.
@@ -42,21 +48,23 @@ impl Type {
     /// A type of the standard library by its path without the crate: `["vec", "Vec"]`.
     #[must_use]
     pub fn std(module: &str, name: &str, args: Vec<Self>) -> Self {
-        let segments = ["std", module, name].map(str::to_owned).to_vec();
-        Self::path(segments, args.into_iter().map(Arg::Type).collect())
+        let args = args.into_iter().map(Arg::Type).collect();
+        std_path::normalize(&joined(["std", module, name]), args)
     }
 
     /// A named type, in its normal form: see [`Path`]. Aliases of the standard library become what
     /// they stand for.
     #[must_use]
-    pub fn path(segments: Vec<String>, args: Vec<Arg>) -> Self {
-        std_path::normalize(segments, args)
+    pub fn path(segments: &[String], args: Vec<Arg>) -> Self {
+        let segments = segments.iter();
+        let segments = segments.map(|segment| segment.strip_prefix("r#").unwrap_or(segment));
+        std_path::normalize(&joined(segments), args)
     }
 
     /// The type arguments of a named type.
     pub fn type_args(&self) -> impl Iterator<Item = &Self> {
         let args = match self {
-            Self::Path(path) => path.args.as_slice(),
+            Self::Path(path) => path.args(),
             _ => &[],
         };
         args.iter().filter_map(|arg| match arg {
@@ -65,50 +73,23 @@ impl Type {
         })
     }
 
-    /// The fingerprint of the type.
-    pub(crate) fn print(&self, seed: &Seed) -> Fingerprint {
-        self.print_of(seed, |part| part.print(seed))
-    }
-
-    /// The fingerprint of the type, made of those of the types that it is written with.
-    pub(crate) fn print_of<'t>(
-        &'t self,
-        seed: &Seed,
-        mut part: impl FnMut(&'t Self) -> Fingerprint,
-    ) -> Fingerprint {
-        let kind = |kind| seed.word(seed.start(), kind);
-        match self {
-            Self::Primitive(primitive) => seed.word(kind(0), *primitive as u64),
-            Self::Never => kind(1),
-            Self::Str => kind(2),
-            Self::Slice(element) => seed.pair(kind(3), part(element)),
-            Self::Array(element, len) => seed.pair(seed.word(kind(4), *len), part(element)),
-            Self::Tuple(types) => types
-                .iter()
-                .fold(kind(5), |print, ty| seed.pair(print, part(ty))),
-            Self::Ref(to) => seed.pair(kind(6), part(to)),
-            Self::RawPtr(to) => seed.pair(kind(7), part(to)),
-            Self::Fn => kind(8),
-            Self::Dyn(principal) => seed.pair(kind(9), seed.bytes(principal.as_bytes())),
-            Self::Path(path) => {
-                let len = path.segments.len() as u64;
-                let segments = path.segments.iter();
-                let print = segments.fold(seed.word(kind(10), len), |print, segment| {
-                    seed.bytes_after(print, segment.as_bytes())
-                });
-                path.args.iter().fold(print, |print, arg| match arg {
-                    Arg::Type(ty) => seed.word(seed.pair(print, part(ty)), 0),
-                    Arg::Const(text) => seed.word(seed.bytes_after(print, text.as_bytes()), 1),
-                })
+    /// The types that it is written with.
+    pub(super) fn parts(&self) -> impl Iterator<Item = &Self> {
+        let (one, several) = match self {
+            Self::Slice(part) | Self::Array(part, _) | Self::Ref(part) | Self::RawPtr(part) => {
+                (Some(&**part), [].as_slice())
             }
-        }
+            Self::Tuple(parts) => (None, parts.as_slice()),
+            _ => (None, [].as_slice()),
+        };
+        one.into_iter().chain(several).chain(self.type_args())
     }
 
     /// Module and name when this is a type of the standard library that has a canonical view.
     #[must_use]
-    pub fn as_std(&self) -> Option<(&str, &str)> {
+    pub fn as_std(&self) -> Option<(&'static str, &'static str)> {
         match self {
-            Self::Path(path) => path.as_std(),
+            Self::Path(path) => path.0.std,
             _ => None,
         }
     }
@@ -120,40 +101,123 @@ impl Type {
 /// module and its name, wherever std keeps it: `alloc::vec::Vec` is `std::vec::Vec`, and
 /// `std::sync::poison::mutex::Mutex` is `std::sync::Mutex`. All other paths stay as they are.
 /// [`Type::path`] makes this form.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Path {
-    /// Crate, modules and name; names without `r#`.
-    pub(super) segments: Vec<String>,
+#[derive(Clone, PartialEq, Eq)]
+pub struct Path(Arc<Named>);
+
+/// What a path consists of.
+#[derive(PartialEq, Eq)]
+struct Named {
+    /// The hash of all there is, which makes paths that differ quick to tell apart.
+    hash: u64,
+    /// Crate, modules and name, with [`BETWEEN`] between them; names without `r#`.
+    segments: Box<str>,
     /// Type and const arguments; lifetimes are not kept.
-    pub(super) args: Vec<Arg>,
+    args: Box<[Arg]>,
+    /// Module and name, if it is one of [`Type::as_std`].
+    std: Option<(&'static str, &'static str)>,
+}
+
+/// Stands between segments: what no name has in it, and what comes before all that names have.
+pub(super) const BETWEEN: char = '\0';
+
+/// Segments in one text.
+pub(super) fn joined<'t>(segments: impl IntoIterator<Item = &'t str>) -> String {
+    let mut segments = segments.into_iter();
+    let mut out = segments.next().unwrap_or_default().to_owned();
+    for segment in segments {
+        out.push(BETWEEN);
+        out.push_str(segment);
+    }
+    out
 }
 
 impl Path {
+    /// A path by its [`joined`] segments.
+    pub(super) fn new(segments: &str, args: Vec<Arg>) -> Self {
+        static SEED: LazyLock<Seed> = LazyLock::new(Seed::random);
+        let std = segments.strip_prefix("std\0").and_then(std_path::known);
+        Self(Arc::new(Named {
+            hash: SEED.hash_one((segments, &args)),
+            segments: segments.into(),
+            args: args.into(),
+            std,
+        }))
+    }
+
     /// Crate, modules and name; names without `r#`.
     #[must_use]
-    pub fn segments(&self) -> &[String] {
-        &self.segments
+    pub fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.segments.split(BETWEEN)
     }
 
     /// Type and const arguments.
     #[must_use]
     pub fn args(&self) -> &[Arg] {
-        &self.args
+        &self.0.args
+    }
+
+    /// The first segment: the crate.
+    #[must_use]
+    pub fn krate(&self) -> &str {
+        self.segments().next().unwrap_or_default()
     }
 
     /// The name: the last segment.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.segments.last().map_or("", String::as_str)
+        self.segments().next_back().unwrap_or_default()
+    }
+}
+
+impl fmt::Debug for Path {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let segments: Vec<&str> = self.segments().collect();
+        f.debug_struct("Path")
+            .field("segments", &segments)
+            .field("args", &self.0.args)
+            .finish()
+    }
+}
+
+impl Hash for Path {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0.hash);
+    }
+}
+
+impl Ord for Path {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let (Self(this), Self(other)) = (self, other);
+        let segments = this.segments.cmp(&other.segments);
+        segments.then_with(|| this.args.cmp(&other.args))
+    }
+}
+
+impl PartialOrd for Path {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+/// Types that were read, each kept once: the names of types repeat those of others.
+#[derive(Debug)]
+pub(crate) struct Shared(HashSet<Type, Seed>);
+
+impl Shared {
+    pub(crate) fn new() -> Self {
+        Self(HashSet::with_hasher(Seed::random()))
     }
 
-    fn as_std(&self) -> Option<(&str, &str)> {
-        match self.segments.as_slice() {
-            [std, module, name] if std == "std" && std_path::is_known(module, name) => {
-                Some((module, name))
-            }
-            _ => None,
+    /// The type, which shares all with what was read before.
+    pub(crate) fn share(&mut self, ty: Type) -> Type {
+        if let Type::Primitive(_) | Type::Never | Type::Str | Type::Fn = ty {
+            return ty;
         }
+        if let Some(known) = self.0.get(&ty) {
+            return known.clone();
+        }
+        self.0.insert(ty.clone());
+        ty
     }
 }
 

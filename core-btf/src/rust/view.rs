@@ -1,6 +1,7 @@
 //! The canonical views: what a Rust type looks like in BTF and in C.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use super::types::{Primitive, Type};
 
@@ -231,7 +232,7 @@ impl Type {
             ("cell", "OnceCell") => View::Same(Self::std("option", "Option", vec![arg()])),
             ("collections", "BinaryHeap") => View::Same(Self::std("vec", "Vec", vec![arg()])),
             ("thread", "ThreadId") => View::Same(primitive(Primitive::U64)),
-            ("sync", "AtomicPtr") => View::Same(Self::RawPtr(Box::new(arg()))),
+            ("sync", "AtomicPtr") => View::Same(Self::RawPtr(Arc::new(arg()))),
             ("sync", name) if name.starts_with("Atomic") => {
                 let name = name.trim_start_matches("Atomic").to_ascii_lowercase();
                 Primitive::from_name(&name)
@@ -318,7 +319,7 @@ impl Type {
                 View::Enum(vec![variant("Ok", [arg()]), variant("Err", [self.arg(1)])])
             }
             ("borrow", "Cow") => View::Enum(vec![
-                variant("Borrowed", [Self::Ref(Box::new(arg()))]),
+                variant("Borrowed", [Self::Ref(Arc::new(arg()))]),
                 variant("Owned", [arg().owned()]),
             ]),
             ("task", "Poll") => View::Enum(vec![variant("Ready", [arg()]), variant("Pending", [])]),
@@ -398,7 +399,7 @@ fn sequence(element: Type) -> View {
 }
 
 fn octets(len: u64) -> Type {
-    Type::Array(Box::new(Type::U8), len)
+    Type::Array(Arc::new(Type::U8), len)
 }
 
 #[cfg(test)]

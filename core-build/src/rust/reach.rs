@@ -106,7 +106,7 @@ fn roots(
         segments.extend_from_slice(module);
         segments.push(name.to_owned());
         let c_name = traceable.name.clone().unwrap_or_else(|| identifier(name));
-        return vec![(Type::path(segments, Vec::new()), c_name)];
+        return vec![(Type::path(&segments, Vec::new()), c_name)];
     }
     let env = Env::new();
     let scope = Scope { module, env: &env };
@@ -132,7 +132,7 @@ fn own(source: &Source, ty: &Type, warnings: &mut Vec<String>) -> Body {
     let Type::Path(path) = ty else {
         return Body::Foreign;
     };
-    let Some((module, definition)) = source.definition(path.segments()) else {
+    let Some((module, definition)) = source.definition(path) else {
         return Body::Foreign;
     };
     let mut env = environment(generics(&definition.item), path.args().to_vec());
@@ -235,7 +235,7 @@ impl Reader<'_> {
     fn is_known(&self, ty: &Type) -> bool {
         let ty = ty.unwrapped();
         match (ty.view(), ty.as_ref()) {
-            (View::Unknown, Type::Path(path)) => self.source.definition(path.segments()).is_some(),
+            (View::Unknown, Type::Path(path)) => self.source.definition(path).is_some(),
             (View::Unknown, _) => false,
             _ => true,
         }

@@ -1,8 +1,9 @@
 //! From types as the source spells them to the types that BTF names.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use core_btf::rust::{Arg, Type};
+use core_btf::rust::{Arg, Path, Type};
 use quote::ToTokens as _;
 use syn::{Expr, ExprLit, GenericArgument, GenericParam, Generics, Lit, PathArguments, Stmt};
 
@@ -44,7 +45,8 @@ impl Source {
     }
 
     /// The definition of one of the crate's own types, with the module it stands in.
-    pub(crate) fn definition(&self, segments: &[String]) -> Option<(&[String], &TypeDefinition)> {
+    pub(crate) fn definition(&self, path: &Path) -> Option<(&[String], &TypeDefinition)> {
+        let segments: Vec<String> = path.segments().map(str::to_owned).collect();
         let (name, rest) = segments.split_last()?;
         let (first, module) = rest.split_first()?;
         let (path, module) = self
@@ -59,7 +61,7 @@ impl Source {
 
     fn ty(&self, ty: &syn::Type, scope: Scope<'_>, steps: usize) -> Result<Type, Unresolved> {
         let steps = steps.checked_sub(1).ok_or("leads in a circle")?;
-        let inner = |ty: &syn::Type| self.ty(ty, scope, steps).map(Box::new);
+        let inner = |ty: &syn::Type| self.ty(ty, scope, steps).map(Arc::new);
         Ok(match ty {
             syn::Type::Path(path) if path.qself.is_none() => self.path(&path.path, scope, steps)?,
             syn::Type::Reference(it) => Type::Ref(inner(&it.elem)?),
@@ -118,14 +120,14 @@ impl Source {
             Some(scope.module)
         };
         match self.find(module, &segments, steps)? {
-            Target::Foreign(segments) => Ok(Type::path(segments, args)),
+            Target::Foreign(segments) => Ok(Type::path(&segments, args)),
             Target::Own(module, name, Definition::Type(definition)) => {
                 let generics = generics(&definition.item);
                 let args = self.with_defaults(generics, args, &module, steps)?;
                 let mut segments = vec![self.name.clone()];
                 segments.extend(module);
                 segments.push(name);
-                Ok(Type::path(segments, args))
+                Ok(Type::path(&segments, args))
             }
             Target::Own(module, _, Definition::Alias(alias)) => {
                 let (generics, ty) = alias.as_ref();

@@ -115,7 +115,7 @@ pub(in crate::dwarf) struct Plan {
 
 /// The plans of the unit that a thread reads, and those of all abbreviations that it has met: most
 /// units declare anew what others have.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(in crate::dwarf) struct Plans<'a> {
     /// The table of the unit, and what the forms in it depend on.
     of: Option<(Table, Encoding)>,
@@ -128,20 +128,6 @@ pub(in crate::dwarf) struct Plans<'a> {
     slots: Slots,
     seed: Seed,
     steps: Vec<Step>,
-}
-
-impl Default for Plans<'_> {
-    fn default() -> Self {
-        Self {
-            of: None,
-            list: Vec::new(),
-            others: HashMap::new(),
-            known: Vec::new(),
-            slots: Slots::default(),
-            seed: Seed::random(),
-            steps: Vec::new(),
-        }
-    }
 }
 
 impl<'a> Plans<'a> {

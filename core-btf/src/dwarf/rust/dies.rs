@@ -1,18 +1,18 @@
 //! The entries (DIEs) of Rust's types, as a tree in one array.
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use gimli::{DwAte, DwTag, RunTimeEndian, constants as dw};
 
-use super::entries::{Die, Entries, Has, SCOPE};
+use super::entries::{Die, Entries, Has, SCOPE, count};
 use super::read::Reader;
 use super::scopes::Scopes;
 use crate::dwarf::entries::Discriminant;
 use crate::dwarf::error::Error;
 use crate::dwarf::units::{Key, Units};
 use crate::fingerprint::Seed;
-use crate::rust::Type;
+use crate::rust::{Shared, Type};
 
 /// Index of an entry in [`Dies`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -34,8 +34,16 @@ pub(super) struct Dies<'a> {
     info_bytes: u64,
     pub(super) pointer_bytes: u32,
     pub(super) big_endian: bool,
-    /// Descriptions made so far.
-    types: RefCell<Vec<Option<Rc<Type>>>>,
+    described: RefCell<Described>,
+}
+
+/// Descriptions made so far.
+#[derive(Debug)]
+struct Described {
+    /// Of each entry, where its description is, from 1.
+    places: Vec<u32>,
+    list: Vec<Type>,
+    shared: Shared,
 }
 
 impl<'a> Dies<'a> {
@@ -60,7 +68,11 @@ impl<'a> Dies<'a> {
         scopes: Scopes<'a>,
     ) -> Self {
         Self {
-            types: RefCell::new(vec![None; list.len()]),
+            described: RefCell::new(Described {
+                places: vec![0; list.len()],
+                list: Vec::new(),
+                shared: Shared::new(),
+            }),
             list,
             wide,
             scopes,
@@ -215,47 +227,47 @@ impl<'a> Dies<'a> {
     }
 
     /// The description of a type.
-    pub(super) fn ty(&self, id: DieId) -> Rc<Type> {
-        if let Some(Some(ty)) = self.types.borrow().get(id.index()) {
-            return Rc::clone(ty);
+    pub(super) fn ty(&self, id: DieId) -> Type {
+        let described = &mut *self.described.borrow_mut();
+        let Some(place) = described.places.get_mut(id.index()) else {
+            return Type::UNIT;
+        };
+        let known = (*place as usize).checked_sub(1);
+        if let Some(ty) = known.and_then(|at| described.list.get(at)) {
+            return ty.clone();
         }
-        let ty = Rc::new(self.describe(id, MAX_NESTING));
-        if let Some(place) = self.types.borrow_mut().get_mut(id.index()) {
-            *place = Some(Rc::clone(&ty));
-        }
+        let ty = self.describe(id, MAX_NESTING, &mut described.shared);
+        described.list.push(ty.clone());
+        *place = count(&described.list);
         ty
     }
 
-    fn describe(&self, id: DieId, levels: u32) -> Type {
+    fn describe(&self, id: DieId, levels: u32, shared: &mut Shared) -> Type {
         let Some(levels) = levels.checked_sub(1) else {
             return Type::unparsed("...");
         };
-        let inner = |id: DieId| {
+        let mut inner = |id: DieId| {
             self.type_of(id)
-                .map_or(Type::UNIT, |inner| self.describe(inner, levels))
+                .map_or(Type::UNIT, |inner| self.describe(inner, levels, shared))
         };
         let Some(die) = self.get(id) else {
             return Type::UNIT;
         };
-        match die.tag {
+        let ty = match die.tag {
             dw::DW_TAG_array_type => {
-                Type::Array(Box::new(inner(id)), self.array_len(id).unwrap_or(0))
+                Type::Array(Arc::new(inner(id)), self.array_len(id).unwrap_or(0))
             }
             dw::DW_TAG_pointer_type if die.name.is_empty() => {
                 if self.type_of(id).map(|to| self.tag(to)) == Some(dw::DW_TAG_subroutine_type) {
                     Type::Fn
                 } else {
-                    Type::RawPtr(Box::new(inner(id)))
+                    Type::RawPtr(Arc::new(inner(id)))
                 }
             }
-            dw::DW_TAG_base_type | dw::DW_TAG_pointer_type => {
-                Type::parse_debug(die.name).unwrap_or_else(|_| Type::unparsed(die.name))
-            }
-            _ => {
-                let path = self.path(id);
-                Type::parse_debug(&path).unwrap_or_else(|_| Type::unparsed(&path))
-            }
-        }
+            dw::DW_TAG_base_type | dw::DW_TAG_pointer_type => Type::parse_shared(die.name, shared),
+            _ => Type::parse_shared(&self.path(id), shared),
+        };
+        shared.share(ty)
     }
 }
 

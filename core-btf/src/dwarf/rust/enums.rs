@@ -1,12 +1,12 @@
 //! Enums: those without data, and those with, as [`crate::rust`] describes them.
 
 use std::collections::HashMap;
-use std::rc::Rc;
 
 use gimli::constants as dw;
 
-use super::convert::{Converter, NewMember};
+use super::convert::Converter;
 use super::dies::{DieId, Dies};
+use super::members::NewMember;
 use super::naming::{Part, TagName};
 use crate::dwarf::entries::Discriminant;
 use crate::dwarf::error::Error;
@@ -21,7 +21,7 @@ const MAX_DEPTH: u32 = 64;
 /// A variant of an enum with data.
 struct Variant<'d> {
     /// Name in C.
-    name: String,
+    name: NameOffset,
     /// Name in Rust.
     rust_name: &'d str,
     /// Struct of what it holds.
@@ -57,7 +57,7 @@ impl<'d> Converter<'d> {
         &mut self,
         die: DieId,
         id: TypeId,
-        ty: &Rc<Type>,
+        ty: &Type,
     ) -> Result<BtfType, Error> {
         let size_bytes = self
             .dies
@@ -89,7 +89,7 @@ impl<'d> Converter<'d> {
     }
 
     /// An enum with data.
-    pub(super) fn variants(&mut self, die: DieId, ty: &Rc<Type>) -> Result<BtfType, Error> {
+    pub(super) fn variants(&mut self, die: DieId, ty: &Type) -> Result<BtfType, Error> {
         let variants = self.list_variants(die)?;
         let tag = self.tag(die, &variants)?;
         let enumeration = self.tag_enum(die, ty, &variants, &tag)?;
@@ -97,7 +97,7 @@ impl<'d> Converter<'d> {
         let mut common = self.members(die, die, "")?;
         if let (Tag::At(place), Some(ty)) = (&tag, enumeration) {
             common.push(NewMember {
-                name: "__tag".to_owned(),
+                name: self.btf.intern("__tag")?,
                 ty,
                 offset_bytes: place.offset,
                 size_bytes: place.size.into(),
@@ -108,7 +108,7 @@ impl<'d> Converter<'d> {
             // The members of a union start where it does: those that do not are in a struct.
             let common = self.composite(die, CompositeKind::Struct, common)?;
             members.push(NewMember {
-                name: String::new(),
+                name: NameOffset::ANONYMOUS,
                 ty: self.btf.push(common)?,
                 offset_bytes: 0,
                 size_bytes: 0,
@@ -118,7 +118,7 @@ impl<'d> Converter<'d> {
             let fields = self.members(variant.die, die, &format!("{}.", variant.rust_name))?;
             let content = self.composite(variant.die, CompositeKind::Struct, fields)?;
             let content = self.btf.push(content)?;
-            self.label(content, ty, Part::Variant(variant.name.clone()));
+            self.label(content, ty, Part::Variant(variant.name));
             members.push(NewMember {
                 name: variant.name,
                 ty: content,
@@ -142,7 +142,7 @@ impl<'d> Converter<'d> {
                 .and_then(|(member, entry)| Some((self.dies.type_of(member)?, entry)))
                 .ok_or_else(|| self.error(die, "has a variant without content"))?;
             out.push(Variant {
-                name: String::new(),
+                name: NameOffset::ANONYMOUS,
                 // The states of an `async fn` are numbered, but their structs have names.
                 rust_name: self.dies.get(content).map_or("", |content| content.name),
                 die: content,
@@ -158,7 +158,7 @@ impl<'d> Converter<'d> {
         }
         let names = variant_names(out.iter().map(|variant| variant.rust_name));
         for (variant, name) in out.iter_mut().zip(names) {
-            variant.name = name;
+            variant.name = self.btf.intern(&name)?;
         }
         Ok(out)
     }
@@ -210,7 +210,7 @@ impl<'d> Converter<'d> {
     fn tag_enum(
         &mut self,
         die: DieId,
-        ty: &Rc<Type>,
+        ty: &Type,
         variants: &[Variant<'_>],
         tag: &Tag,
     ) -> Result<Option<TypeId>, Error> {
@@ -229,12 +229,12 @@ impl<'d> Converter<'d> {
                     let value = place.stored(value);
                     explicit.push(value);
                     values.push(value);
-                    names.push(TagName::Value(variant.name.clone()));
+                    names.push(TagName::Value(variant.name));
                 }
                 _ if untagged.is_none() => {
                     untagged = Some(());
                     values.push(0);
-                    names.push(TagName::Untagged(variant.name.clone()));
+                    names.push(TagName::Untagged(variant.name));
                 }
                 _ => return Err(self.error(die, "has two variants that look alike")),
             }

@@ -1,8 +1,6 @@
 //! What a type of std consists of, whatever its private fields are called and however deep they
 //! are nested: the scalars and values at the ends of its structs.
 
-use std::rc::Rc;
-
 use gimli::constants as dw;
 
 use super::dies::{DieId, Dies};
@@ -54,7 +52,7 @@ pub(super) fn leaves(dies: &Dies<'_>, whole: DieId, wanted: &[Type]) -> Option<V
                 }
                 let mut names = part.names.clone();
                 names.push(die.name.to_owned());
-                if let Type::Path(path) = &*dies.ty(inner) {
+                if let Type::Path(path) = dies.ty(inner) {
                     names.push(path.name().to_owned());
                 }
                 todo.push(Leaf {
@@ -84,10 +82,7 @@ fn is_taken_apart(dies: &Dies<'_>, die: DieId, ty: &Type, wanted: &[Type]) -> bo
         Type::Path(_) if matches!(ty.as_std(), Some(("sync", name)) if name.starts_with("Atomic")) => {
             false
         }
-        Type::Path(path) => matches!(
-            path.segments().first().map(String::as_str),
-            Some("std" | "core" | "alloc" | "hashbrown")
-        ),
+        Type::Path(path) => matches!(path.krate(), "std" | "core" | "alloc" | "hashbrown"),
         // Pointers with a length or vtable.
         Type::Ref(_) | Type::RawPtr(_) => true,
         _ => false,
@@ -126,14 +121,14 @@ fn is_like(wanted: Primitive, found: Primitive, pointer_bytes: u32) -> bool {
 pub(super) fn unwrap(dies: &Dies<'_>, wrapper: DieId, ty: &Type) -> Option<DieId> {
     let mut die = wrapper;
     for _ in 0..MAX_DEPTH {
-        if *dies.ty(die) == *ty {
+        if dies.ty(die) == *ty {
             return Some(die);
         }
         let members = || {
             dies.children_of(die, dw::DW_TAG_member)
                 .filter_map(|(member, _)| dies.type_of(member))
         };
-        if let Some(found) = members().find(|inner| *dies.ty(*inner) == *ty) {
+        if let Some(found) = members().find(|inner| dies.ty(*inner) == *ty) {
             return Some(found);
         }
         let mut sized = members().filter(|inner| dies.size(*inner) != Some(0));
@@ -149,7 +144,7 @@ pub(super) fn unwrap(dies: &Dies<'_>, wrapper: DieId, ty: &Type) -> Option<DieId
 
 /// The type arguments of a generic type that are in its debug information. For `str` and `[T]` it
 /// has the type of the elements.
-pub(super) fn type_params(dies: &Dies<'_>, generic: DieId) -> Vec<(DieId, Rc<Type>)> {
+pub(super) fn type_params(dies: &Dies<'_>, generic: DieId) -> Vec<(DieId, Type)> {
     dies.children_of(generic, dw::DW_TAG_template_type_parameter)
         .filter_map(|(param, _)| dies.type_of(param))
         .map(|param| (param, dies.ty(param)))

@@ -20,6 +20,7 @@
 //! | `dies` | the tree of entries, and the [`Type`](crate::rust::Type) that each describes |
 //! | `roots` | which types were asked for |
 //! | `convert` | entry to BTF type, one after the other from a queue |
+//! | `values`, `members` | the types of values, and what structs and unions consist of |
 //! | `enums` | enums, with and without data |
 //! | `leaves`, `canonical` | where std keeps what its canonical views show |
 //! | `naming` | names, once all types are known |
@@ -33,10 +34,12 @@ mod enums;
 mod gather;
 mod known;
 mod leaves;
+mod members;
 mod naming;
 mod read;
 mod roots;
 mod scopes;
+mod values;
 
 use super::error::{Error, Problem};
 use super::sections::Sections;

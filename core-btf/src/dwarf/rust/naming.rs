@@ -1,7 +1,6 @@
 //! Names, once all types are known: how a type is called may depend on what others are.
 
 use std::borrow::Cow;
-use std::rc::Rc;
 
 use crate::error::Result;
 use crate::model::{NameOffset, Type as BtfType, TypeId};
@@ -13,7 +12,7 @@ use crate::write::BtfBuf;
 pub(super) struct Label {
     pub(super) ty: TypeId,
     /// The Rust type that it belongs to.
-    pub(super) owner: Rc<Type>,
+    pub(super) owner: Type,
     pub(super) part: Part,
 }
 
@@ -22,8 +21,8 @@ pub(super) struct Label {
 pub(super) enum Part {
     /// The type itself.
     Whole,
-    /// What a variant holds.
-    Variant(String),
+    /// What a variant holds; by its name.
+    Variant(NameOffset),
     /// An enum of fieldless variants, by name.
     Fieldless(Vec<String>),
     /// The enum of the tag.
@@ -33,8 +32,8 @@ pub(super) enum Part {
 /// An enumerator of a tag; variants by name.
 #[derive(Clone, Debug)]
 pub(super) enum TagName {
-    Value(String),
-    Untagged(String),
+    Value(NameOffset),
+    Untagged(NameOffset),
     First,
     Last,
 }
@@ -45,7 +44,10 @@ pub(super) fn name_all(btf: &mut BtfBuf, labels: &[Label], names: &Names) -> Res
         let tag = names.known(&label.owner);
         let (name, values): (Cow<'_, str>, Vec<String>) = match &label.part {
             Part::Whole => (tag, Vec::new()),
-            Part::Variant(variant) => (variant_struct(&tag, variant).into(), Vec::new()),
+            Part::Variant(variant) => {
+                let variant = btf.name(*variant);
+                (variant_struct(&tag, variant).into(), Vec::new())
+            }
             Part::Fieldless(variants) => {
                 let values = variants.iter().map(|variant| enumerator(&tag, variant));
                 let values = values.collect();
@@ -53,8 +55,8 @@ pub(super) fn name_all(btf: &mut BtfBuf, labels: &[Label], names: &Names) -> Res
             }
             Part::Tag(values) => {
                 let values = values.iter().map(|value| match value {
-                    TagName::Value(variant) => enumerator(&tag, variant),
-                    TagName::Untagged(variant) => untagged(&tag, variant),
+                    TagName::Value(variant) => enumerator(&tag, btf.name(*variant)),
+                    TagName::Untagged(variant) => untagged(&tag, btf.name(*variant)),
                     TagName::First => first(&tag),
                     TagName::Last => last(&tag),
                 });
