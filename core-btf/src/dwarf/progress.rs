@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// What an extraction is doing, for another thread to look at: [`extract_watched`](super::extract_watched)
+/// What an extraction is doing, for another thread to look at: [`gather`](super::gather())
 /// counts, whoever has a reference asks.
 #[derive(Debug, Default)]
 pub struct Progress {

@@ -9,10 +9,14 @@ use crate::input::Input;
 use crate::output;
 
 pub(crate) fn run(args: &EmbedArgs) -> Result<(), Failure> {
-    let program = Input::read(&args.file)?;
-    let blob = match &args.from {
-        None => extract::blob(&program, &args.extracting)?,
+    let (program, blob) = match &args.from {
+        None => {
+            let described = Input::read_for_types(&args.file)?;
+            let blob = extract::blob(described, &args.extracting)?;
+            (Input::read(&args.file)?, blob)
+        }
         Some(path) => {
+            let program = Input::read(&args.file)?;
             let described = Input::read(path)?;
             let same = is_same_build(&program.bytes, &described.bytes);
             if !same.map_err(|error| described.failure(error))? {
@@ -20,7 +24,8 @@ pub(crate) fn run(args: &EmbedArgs) -> Result<(), Failure> {
                 let problem = format!("is not of the same build as {program}");
                 return Err(described.failure(problem));
             }
-            extract::blob(&described, &args.extracting)?
+            let blob = extract::blob(described, &args.extracting)?;
+            (program, blob)
         }
     };
     let with = embed(&program.bytes, &blob).map_err(|error| program.failure(error))?;

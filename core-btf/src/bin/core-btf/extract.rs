@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use core_btf::dwarf::{Error, Extraction, Options, extract_watched};
+use core_btf::dwarf::{Error, Extraction, Options, gather};
 use core_btf::{BtfBuf, elf};
 
 use crate::args::{ExtractArgs, Extracting};
@@ -15,27 +15,31 @@ use crate::select;
 
 pub(crate) fn run(args: &ExtractArgs) -> Result<(), Failure> {
     let input = Input::read_for_types(&args.file)?;
-    let blob = blob(&input, &args.extracting)?;
+    let blob = blob(input, &args.extracting)?;
     output::binary(args.output.as_deref(), &blob)
 }
 
 /// The types that the debug information of a file describes, encoded.
-pub(crate) fn blob(input: &Input, args: &Extracting) -> Result<Vec<u8>, Failure> {
+pub(crate) fn blob(mut input: Input, args: &Extracting) -> Result<Vec<u8>, Failure> {
     let options = Options {
         roots: args.types.clone(),
         functions: args.types.is_empty() && !args.no_functions,
         threads: args.threads,
         ..Options::default()
     };
-    let files = debug::find(input, &args.debug_dir)?;
+    let is_elf = input.is_elf();
+    let files = debug::find(&input, &args.debug_dir)?;
     let separate = files.separate.as_ref();
-    let path = separate.map_or(&input.path, |file| &file.path);
+    let path = &separate.map_or(&input.path, |file| &file.path).clone();
     let found = progress::shown(path, |progress| {
         let bytes = files.main(&input.bytes);
-        extract_watched(bytes, &files.elsewhere(), &options, progress)
+        let gathered = gather(bytes, &files.elsewhere(), &options, progress)?;
+        // Putting types together needs memory too.
+        drop((files, std::mem::take(&mut input.bytes)));
+        gathered.finish()
     });
     let found = match found {
-        Err(Error::NoDebugInfo) if input.is_elf() => return carried(input, args),
+        Err(Error::NoDebugInfo) if is_elf => return carried(&input.path, args),
         found => found.map_err(|error| Failure::file(path, error))?,
     };
     report(path, &found, args.verbose);
@@ -44,9 +48,9 @@ pub(crate) fn blob(input: &Input, args: &Extracting) -> Result<Vec<u8>, Failure>
 }
 
 /// The types in the `.BTF` section of a program without debug information.
-fn carried(input: &Input, args: &Extracting) -> Result<Vec<u8>, Failure> {
+fn carried(path: &Path, args: &Extracting) -> Result<Vec<u8>, Failure> {
     // The section may be in what was not read.
-    let input = Input::read(&input.path)?;
+    let input = Input::read(path)?;
     if !matches!(elf::section(&input.bytes, ".BTF"), Ok(Some(bytes)) if !bytes.is_empty()) {
         return Err(input.failure(Error::NoDebugInfo));
     }
