@@ -15,14 +15,33 @@ pub(super) struct Graph {
 
 /// For each node a list, one after the other.
 #[derive(Debug)]
-struct Table {
+pub(super) struct Table {
     /// Where the list of a node starts; that of the next is where it ends.
     starts: Vec<u32>,
     entries: Vec<Node>,
 }
 
 impl Table {
-    fn get(&self, node: Node) -> &[Node] {
+    /// Of no node yet; `nodes` and `entries` are how many there will be.
+    pub(super) fn with_capacity(nodes: usize, entries: usize) -> Self {
+        let mut starts = Vec::with_capacity(nodes + 1);
+        starts.push(0);
+        let entries = Vec::with_capacity(entries);
+        Self { starts, entries }
+    }
+
+    /// Adds a node to the list of the next one.
+    pub(super) fn push(&mut self, node: Node) {
+        self.entries.push(node);
+    }
+
+    /// Ends the list of the next node.
+    pub(super) fn end(&mut self) -> Result<()> {
+        self.starts.push(word(self.entries.len())?);
+        Ok(())
+    }
+
+    pub(super) fn get(&self, node: Node) -> &[Node] {
         let at = node as usize;
         match (self.starts.get(at), self.starts.get(at + 1)) {
             (Some(&start), Some(&end)) => {
@@ -51,35 +70,38 @@ impl Graph {
     }
 }
 
-fn targets(types: &[Type]) -> Result<Table> {
-    // `BtfBuf` numbers its types with 31 bits, but it does not count references.
-    let too_many = |count: usize| Error::Limit {
+/// References between types are not counted by `BtfBuf`, which numbers types with 31 bits.
+fn word(count: usize) -> Result<u32> {
+    u32::try_from(count).map_err(|_| Error::Limit {
         what: "number of references between types",
         value: count as u64,
         limit: u64::from(u32::MAX),
-    };
-    let last = u32::try_from(types.len()).map_err(|_| too_many(types.len()))?;
-    let mut starts = Vec::with_capacity(types.len() + 2);
-    let mut entries = Vec::with_capacity(3 * types.len());
+    })
+}
+
+fn targets(types: &[Type]) -> Result<Table> {
+    let last = word(types.len())?;
+    let mut targets = Table::with_capacity(types.len() + 1, 3 * types.len());
     // `void` has an empty list.
-    starts.extend([0, 0]);
+    targets.end()?;
     for ty in types {
         let mut missing = None;
         ty.for_each_ref(|id| {
             if id.0 > last {
                 missing = Some(id);
             }
-            entries.push(id.0);
+            targets.push(id.0);
         });
         if let Some(ty) = missing {
             return Err(Error::NoSuchType { ty, last });
         }
-        starts.push(u32::try_from(entries.len()).map_err(|_| too_many(entries.len()))?);
+        targets.end()?;
     }
-    Ok(Table { starts, entries })
+    Ok(targets)
 }
 
-fn reverse(targets: &Table) -> Table {
+/// For each node those in whose lists it is, as often as it is there.
+pub(super) fn reverse(targets: &Table) -> Table {
     let mut starts = vec![0; targets.starts.len() + 1];
     // Counted two places on, then summed up, each entry is the start of the list before it; filling
     // the lists moves the starts to where they belong.

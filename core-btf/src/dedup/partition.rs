@@ -107,6 +107,9 @@ impl Partition {
         let mut waiting: Vec<Vec<Node>> = vec![Vec::new(); self.len()];
         let mut changed: Vec<Node> = Vec::new();
         for (node, &announces) in (0..).zip(announcements) {
+            if self.is_alone(node) {
+                continue;
+            }
             if !announces {
                 changed.push(node);
             } else if let Some(waiting) = waiting.get_mut(self.class(node) as usize) {
@@ -142,16 +145,23 @@ impl Partition {
             }
             changed.clear();
             round += 1;
-            for (node, class) in moved.drain(..) {
+            for &(node, class) in &moved {
                 set(&mut self.class, node, class);
+            }
+            for (node, _) in moved.drain(..) {
                 for &user in graph.users(node) {
-                    if get(&marks, user) != round {
+                    if get(&marks, user) != round && !self.is_alone(user) {
                         set(&mut marks, user, round);
                         changed.push(user);
                     }
                 }
             }
         }
+    }
+
+    /// Whether a node is all of its class, which then cannot be split.
+    fn is_alone(&self, node: Node) -> bool {
+        get_range(&self.ranges, self.class(node)).len == 1
     }
 
     /// Splits a class into the parts that its changed nodes fall into, which stand at the start of

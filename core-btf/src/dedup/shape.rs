@@ -1,9 +1,10 @@
 //! What a type is apart from the types it refers to.
 
-use std::cmp::Ordering;
+use std::hash::BuildHasher as _;
 
 use super::graph::Node;
-use super::partition::{Keyed, groups, mix};
+use super::partition::mix;
+use crate::hash::{Seed, Slots};
 use crate::model::{CompositeKind, Kind, NameOffset, Type};
 
 /// The fixed part: kind, name, and up to two words more.
@@ -94,12 +95,9 @@ fn hash(ty: &Type) -> u64 {
     })
 }
 
-/// An order in which only types of one shape are equal.
-fn compare(a: &Type, b: &Type) -> Ordering {
-    head(a)
-        .cmp(&head(b))
-        .then_with(|| record_count(a).cmp(&record_count(b)))
-        .then_with(|| records(a).cmp(records(b)))
+/// Whether types are of one shape.
+fn is_same(a: &Type, b: &Type) -> bool {
+    head(a) == head(b) && records(a).eq(records(b))
 }
 
 /// Whether the type only announces one of its name: forward declarations, and enums without
@@ -119,10 +117,7 @@ pub(super) fn shapes(types: &[Type]) -> Vec<u32> {
     number(
         types.len(),
         |node| get(node).map_or(0, hash),
-        |a, b| match (get(a), get(b)) {
-            (Some(a), Some(b)) => compare(a, b),
-            _ => Ordering::Equal,
-        },
+        |a, b| get(a).zip(get(b)).is_some_and(|(a, b)| is_same(a, b)),
         |node| matches!(get(node), Some(Type::Var { .. } | Type::Datasec { .. })),
     )
 }
@@ -137,7 +132,7 @@ pub(super) fn names(types: &[Type], shapes: &[u32]) -> Vec<u32> {
     number(
         types.len(),
         |node| mix(u64::from(key(node).0), u64::from(key(node).1)),
-        |a, b| key(a).cmp(&key(b)),
+        |a, b| key(a) == key(b),
         |_| false,
     )
 }
@@ -161,37 +156,36 @@ pub(super) fn tag(ty: &Type) -> Option<(u8, NameOffset)> {
 fn number(
     count: usize,
     hash: impl Fn(Node) -> u64,
-    compare: impl Fn(Node, Node) -> Ordering,
+    is_same: impl Fn(Node, Node) -> bool,
     alone: impl Fn(Node) -> bool,
 ) -> Vec<u32> {
-    let mut numbers = vec![0; count + 1];
-    let mut next = 0;
-    let mut give = |nodes: &[Keyed]| {
-        next += 1;
-        for keyed in nodes {
-            if let Some(number) = numbers.get_mut(keyed.node as usize) {
-                *number = next;
-            }
-        }
-    };
-    let mut keyed = Vec::with_capacity(count);
+    let seed = Seed::random();
+    let mut slots = Slots::default();
+    // For each number the first node that has it.
+    let mut firsts: Vec<Node> = vec![0];
+    let mut numbers = Vec::with_capacity(count + 1);
+    numbers.push(0);
     for node in (1..).take(count) {
-        let one = Keyed {
-            class: 0,
-            hash: hash(node),
-            node,
+        let is_it = |number| {
+            firsts
+                .get(number as usize)
+                .is_some_and(|it| is_same(*it, node))
         };
-        if alone(node) {
-            give(&[one]);
-        } else {
-            keyed.push(one);
-        }
-    }
-    keyed.sort_unstable();
-    for same_hash in keyed.chunk_by_mut(|a, b| a.hash == b.hash) {
-        for group in groups(same_hash, &compare) {
-            give(group);
-        }
+        let is_alone = alone(node);
+        let hash = seed.hash_one(hash(node));
+        let found = (!is_alone).then(|| slots.find(hash, is_it)).flatten();
+        numbers.push(found.unwrap_or_else(|| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "no more than there are nodes"
+            )]
+            let new = firsts.len() as u32;
+            firsts.push(node);
+            if !is_alone {
+                slots.insert(hash, new);
+            }
+            new
+        }));
     }
     numbers
 }

@@ -46,7 +46,12 @@ pub(super) fn declaration<'a>(table: &mut Slice<'a>) -> gimli::Result<Option<Dec
         other => return Err(Error::InvalidAbbreviationChildren(other)),
     };
     let attributes = *table;
-    while attribute(table)?.is_some() {}
+    loop {
+        table.skip(short_attributes(table.slice()))?;
+        if attribute(table)?.is_none() {
+            break;
+        }
+    }
     let len = start.len() - table.len();
     Ok(Some(Declaration {
         code,
@@ -55,6 +60,17 @@ pub(super) fn declaration<'a>(table: &mut Slice<'a>) -> gimli::Result<Option<Dec
         bytes: start.slice().get(..len).unwrap_or_default(),
         attributes,
     }))
+}
+
+/// The bytes of the attributes up to the first that does not take two, as nearly all do.
+fn short_attributes(bytes: &[u8]) -> usize {
+    let (pairs, _) = bytes.as_chunks::<2>();
+    let is_short = |pair: &[u8; 2]| {
+        let [name, form] = *pair;
+        let is_short = (1..0x80).contains(&name) && (1..0x80).contains(&form);
+        is_short && u16::from(form) != dw::DW_FORM_implicit_const.0
+    };
+    2 * pairs.iter().take_while(|pair| is_short(pair)).count()
 }
 
 /// Reads the next attribute of an abbreviation; `None` behind the last.

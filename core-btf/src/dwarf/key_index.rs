@@ -9,8 +9,8 @@ pub(super) struct KeyIndex {
     starts: Vec<u32>,
 }
 
-/// How many keys there are to a place in the list: about as many as a few entries have.
-const STEP: u32 = 64;
+/// How many keys there are to a place in the list: about as many as an entry has.
+const STEP: u32 = 16;
 
 impl KeyIndex {
     /// Of a list of these keys, none of which is below `first`.

@@ -1,5 +1,6 @@
 //! From what is stored to the types there are.
 
+use super::super::graph::{Table, reverse};
 use super::{Listing, Merger, SYMBOL, Symbol, get, set, word};
 use crate::dedup::dedup;
 use crate::error::Result;
@@ -9,34 +10,29 @@ use crate::write::BtfBuf;
 
 impl Merger {
     /// For each type whether what it refers to depends on the part, directly or through others.
-    fn varying(&self) -> Vec<bool> {
+    fn varying(&self) -> Result<Vec<bool>> {
         let mut varying = vec![false; self.types.len() + 1];
         if !self.tags.iter().any(|tag| tag.ambiguous) {
-            return varying;
+            return Ok(varying);
         }
         let mut found = Vec::new();
-        // Who refers to whom, backwards.
-        let mut users: Vec<(u32, u32)> = Vec::new();
+        let mut targets = Table::with_capacity(varying.len(), 3 * varying.len());
+        targets.end()?;
         for (number, ty) in (1..).zip(&self.types) {
             ty.for_each_ref(|to| match self.definition(to.0) {
-                Some(0) => {}
-                Some(definition) => users.push((definition, number)),
+                Some(definition) => targets.push(definition),
                 None => found.push(number),
             });
+            targets.end()?;
         }
-        users.sort_unstable();
+        let users = reverse(&targets);
         while let Some(number) = found.pop() {
-            let Some(mark) = varying.get_mut(number as usize) else {
-                continue;
-            };
-            if std::mem::replace(mark, true) {
-                continue;
+            let mark = varying.get_mut(number as usize);
+            if mark.is_some_and(|mark| !std::mem::replace(mark, true)) {
+                found.extend(users.get(number));
             }
-            let start = users.partition_point(|(to, _)| *to < number);
-            let users = users.get(start..).unwrap_or_default().iter();
-            found.extend(users.take_while(|(to, _)| *to == number).map(|it| it.1));
         }
-        varying
+        Ok(varying)
     }
 
     /// The definition that a reference leads to: 0 for none, `None` if there are several.
@@ -62,7 +58,7 @@ impl Merger {
     /// # Errors
     /// [`Error::Limit`].
     pub(crate) fn finish(self, names: &Strings) -> Result<BtfBuf> {
-        let varying = self.varying();
+        let varying = self.varying()?;
         let varies = |number: u32| varying.get(number as usize) == Some(&true);
         // Where types that do not vary go: to the first part that has them.
         let mut common = vec![0; self.types.len() + 1];
