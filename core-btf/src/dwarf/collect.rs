@@ -7,7 +7,7 @@
 use gimli::{DwTag, RunTimeEndian, constants as dw};
 
 use super::annotations;
-use super::entries::{Attrs, Entries, Known, Names, Plans, Slot, Text};
+use super::entries::{Attrs, Entries, Known, Names, Plans, Slot, Text, is_expanded_code};
 use super::error::{Error, Problem};
 use super::language::{is_flat, lower_bound};
 use super::list::TypeList;
@@ -266,6 +266,10 @@ pub(super) fn collect<'n, 'a: 'n>(
             }
             continue;
         };
+        if is_expanded_code(plan.tag) {
+            entries.pass_code(plan, &mut attrs)?;
+            continue;
+        }
         let key = entries.key();
         let frame = if root {
             root = false;
@@ -355,11 +359,7 @@ fn open_unit(out: &mut Collected<'_>, units: &Units<'_>, key: Key, attrs: &Attrs
 fn matters(tag: DwTag, parent: Option<&Frame>, functions: bool) -> bool {
     match tag {
         // Nearly all of the entries of optimised code.
-        dw::DW_TAG_variable
-        | dw::DW_TAG_lexical_block
-        | dw::DW_TAG_inlined_subroutine
-        | dw::DW_TAG_call_site
-        | dw::DW_TAG_call_site_parameter => false,
+        dw::DW_TAG_variable | dw::DW_TAG_lexical_block => false,
         dw::DW_TAG_subprogram => functions,
         dw::DW_TAG_namespace => true,
         _ => types::is_type(tag) || parent.is_some_and(|parent| parent.takes(tag)),

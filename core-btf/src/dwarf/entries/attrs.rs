@@ -25,6 +25,8 @@ pub(in crate::dwarf) enum Slot {
     Annotation,
     /// `DW_AT_discr`: the tag of a variant part.
     Discr,
+    /// `DW_AT_sibling`: what comes behind all that is inside of the entry.
+    Sibling,
     /// `DW_AT_byte_size`
     ByteSize,
     /// `DW_AT_bit_size`

@@ -160,6 +160,7 @@ fn meaning(attribute: DwAt, class: Class) -> (Slot, Action) {
         dw::DW_AT_signature => (Slot::Signature, reference),
         annotations::REFERENCE => (Slot::Annotation, reference),
         dw::DW_AT_discr => (Slot::Discr, reference),
+        dw::DW_AT_sibling => (Slot::Sibling, reference),
         dw::DW_AT_byte_size => (Slot::ByteSize, unsigned),
         dw::DW_AT_bit_size => (Slot::BitSize, unsigned),
         dw::DW_AT_data_bit_offset => (Slot::DataBitOffset, unsigned),

@@ -13,7 +13,7 @@ use super::sections::Slice;
 use super::units::{Key, Unit, Units};
 pub(super) use attrs::{Attrs, Discriminant, Name, Slot, Text};
 pub(super) use names::{Known, Names, is_plain};
-pub(super) use plan::{Plan, Plans};
+pub(super) use plan::{Plan, Plans, is_expanded_code};
 use values::{UnitContext, pass, uleb};
 
 /// A reference that leads to no entry.
@@ -112,6 +112,22 @@ impl<'r, 'a> Entries<'r, 'a> {
         let mut steps = self.plans.to_pass(plan).iter();
         let done = steps.try_for_each(|step| pass(step, rest, encoding));
         done.map_err(|error| self.error(error))
+    }
+
+    /// Passes over the entry of [expanded code](is_expanded_code) that was begun, and all inside of it.
+    pub(super) fn pass_code(&mut self, plan: Plan, attrs: &mut Attrs<'a>) -> Result<(), Error> {
+        self.read(plan, attrs)?;
+        let ahead = attrs.key(Slot::Sibling);
+        let ahead = ahead.and_then(|sibling| self.end.checked_sub(sibling));
+        match ahead.map(|ahead| ahead as usize) {
+            _ if !plan.has_children => Ok(()),
+            // Forward only: what is damaged could lead back again and again.
+            Some(ahead) if ahead < self.rest.len() => {
+                self.rest = self.all.range_from(self.all.len() - ahead..);
+                Ok(())
+            }
+            _ => self.pass_children(),
+        }
     }
 
     /// Passes over all that is inside of an entry whose attributes have been read, or passed over.

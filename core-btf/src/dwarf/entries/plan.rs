@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use gimli::{DwAt, DwTag, Encoding};
+use gimli::{DwAt, DwTag, Encoding, constants as dw};
 
 use super::attrs::Slot;
 use super::meaning::step;
@@ -102,6 +102,23 @@ pub(super) struct Step {
     pub(super) value: u64,
 }
 
+impl Step {
+    /// The same, without a look at the value.
+    fn passing(self) -> Self {
+        let action = Action::Pass;
+        Self { action, ..self }
+    }
+}
+
+/// Whether there are no types inside of such entries: they say where the code of a function went that
+/// another entry describes, or what is passed in a call. Most entries of optimised code are such.
+pub(in crate::dwarf) fn is_expanded_code(tag: DwTag) -> bool {
+    matches!(
+        tag,
+        dw::DW_TAG_inlined_subroutine | dw::DW_TAG_call_site | dw::DW_TAG_GNU_call_site
+    )
+}
+
 /// How to read the entries of an abbreviation.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::dwarf) struct Plan {
@@ -174,15 +191,24 @@ impl<'a> Plans<'a> {
     }
 
     fn make(&mut self, declaration: &Declaration<'_>, encoding: Encoding) -> Plan {
-        let steps = || declaration.attributes().map(|spec| step(spec, encoding));
+        let only_place = is_expanded_code(declaration.tag);
+        let steps = || {
+            declaration.attributes().map(|spec| {
+                let step = step(spec, encoding);
+                if (step.slot == Slot::Sibling) == only_place {
+                    step
+                } else {
+                    step.passing()
+                }
+            })
+        };
         let read = self.steps.len();
         for step in steps() {
             push(&mut self.steps, read, step);
         }
         let pass = self.steps.len();
         for step in steps() {
-            let action = Action::Pass;
-            push(&mut self.steps, pass, Step { action, ..step });
+            push(&mut self.steps, pass, step.passing());
         }
         Plan {
             tag: declaration.tag,
