@@ -665,6 +665,52 @@ fn functions_in_several_entries() {
     assert_eq!(spell(&extract(&object, &options).unwrap().btf), ["int"]);
 }
 
+/// What was inlined is passed over to where it says that it ends, but never back, and not out of the unit.
+#[test]
+fn expanded_code() {
+    let sibling = |label| Attr::Ref(dw::DW_AT_sibling, label);
+    let outside = Attr::Raw(dw::DW_AT_sibling, dw::DW_FORM_ref4, ".4byte 0x7fffff");
+    let origin = Attr::Ref(dw::DW_AT_abstract_origin, "inlined");
+    for ends in [
+        sibling("behind"),
+        sibling("inner"),
+        sibling("function"),
+        sibling("here"),
+        outside,
+        origin,
+    ] {
+        let code = Attr::Raw(dw::DW_AT_low_pc, dw::DW_FORM_addr, ".8byte 0");
+        let mut unit = Unit::new();
+        unit.leaf("inlined", dw::DW_TAG_subprogram, &[Attr::Name("inlined")]);
+        unit.open("function", dw::DW_TAG_subprogram, &[Attr::Name("f"), code]);
+        unit.open("here", dw::DW_TAG_inlined_subroutine, &[origin, ends]);
+        unit.leaf("inner", dw::DW_TAG_variable, &[]);
+        unit.open("", dw::DW_TAG_call_site, &[ends]);
+        unit.leaf("", dw::DW_TAG_call_site_parameter, &[]);
+        unit.close();
+        unit.close();
+        let local = [Attr::Name("local"), Attr::Size(4)];
+        unit.leaf("behind", dw::DW_TAG_structure_type, &local);
+        unit.close();
+        unit.leaf(
+            "",
+            dw::DW_TAG_typedef,
+            &[Attr::Name("last"), Attr::Type("behind")],
+        );
+        let found = types(&unit.object());
+        assert_eq!(
+            spell(&found.btf),
+            [
+                "int",
+                "func f () void",
+                "struct local 4 {}",
+                "typedef last local"
+            ],
+        );
+        assert_eq!(found.warnings, []);
+    }
+}
+
 /// C++: base classes come first and have no name, static members are not in the object.
 #[test]
 fn classes() {
