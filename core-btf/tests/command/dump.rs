@@ -126,6 +126,33 @@ fn chosen_types_bring_what_they_refer_to() {
     assert!(error.contains("app.btf: no type named nix*"), "{error}");
 }
 
+/// Types of C++ and Rust that were asked for are found by their names in the source.
+#[test]
+fn chosen_types_go_by_their_names_in_the_source() {
+    let work = Workspace::new();
+    let (source, object) = (work.path("x.cc"), work.path("x.o"));
+    std::fs::write(
+        &source,
+        "namespace net { struct Conn { int fd; }; struct Peer { long id; }; }
+         net::Conn c; net::Peer p;",
+    )
+    .unwrap();
+    run(Command::new("g++")
+        .args(["-g", "-c", "-o"])
+        .args([&object, &source]));
+    let blob = work.path("x.btf");
+    let mut extract = core_btf();
+    extract.arg("extract").arg(&object).args(["-t", "net::*"]);
+    quiet(extract.arg("-o").arg(&blob));
+    for name in ["net::Conn", "*::Con?", "net_Conn"] {
+        let chosen = dump(&blob, &["-t", name]);
+        assert!(chosen.contains("STRUCT 'net_Conn'"), "{name}: {chosen}");
+        assert!(!chosen.contains("net_Peer"), "{name}: {chosen}");
+    }
+    let error = fails(2, core_btf().arg("dump").arg(&blob).args(["-t", "c++:*"]));
+    assert!(error.contains("no type named c++:*"), "{error}");
+}
+
 /// Compiles a header for BPF, with every warning an error.
 fn compile_c(work: &Workspace, header: &str) {
     let source = work.path("header.bpf.c");
@@ -212,6 +239,36 @@ fn types_of_the_application_are_not_the_kernels() {
 
     let error = fails(2, core_btf().arg("dump").arg(&blob).arg("--app"));
     assert!(error.contains("are for --format c"), "{error}");
+}
+
+/// Any bytes may be a name: all forms stay what they are.
+#[test]
+fn names_that_are_not_utf8() {
+    let work = Workspace::new();
+    let blob = work.btf(&work.app(""), "app.btf");
+    let mut data = std::fs::read(&blob).unwrap();
+    for (name, other) in [
+        (b"\0request\0", b"\0req\xffest\0"),
+        (b"\0retries\0", b"\0r\xf0\"\n\x01es\0"),
+    ] {
+        let mut places = data.windows(name.len());
+        let at = places.position(|it| it == name).unwrap();
+        data[at..at + name.len()].copy_from_slice(other);
+    }
+    std::fs::write(&blob, data).unwrap();
+    assert!(dump(&blob, &[]).contains("STRUCT 'req\u{fffd}est'"));
+    let json: Value = serde_json::from_str(&dump(&blob, &["-f", "json"])).unwrap();
+    let mut types = json["types"].as_array().unwrap().iter();
+    let request = types.find(|ty| ty["name"] == "req\u{fffd}est").unwrap();
+    assert_eq!(request["members"][2]["name"], "r\u{fffd}\"\n\u{1}es");
+    let header = dump(&blob, &["-f", "c", "-t", "req?est"]);
+    assert!(header.is_ascii(), "{header}");
+    compile_c(&work, &header);
+    let merged = work.path("merged.btf");
+    let mut merge = core_btf();
+    merge.arg("merge").arg(VMLINUX).arg(&blob).arg("-o");
+    quiet(merge.arg(&merged));
+    assert!(dump(&merged, &[]).contains("STRUCT 'req\u{fffd}est'"));
 }
 
 /// `-o` writes what stdout would get.

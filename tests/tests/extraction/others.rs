@@ -2,9 +2,10 @@
 
 use std::process::Command;
 
+use core_btf::read::Endian;
 use core_btf::{Btf, BtfBuf, Type, elf};
 
-use crate::oracle::{Workspace, ours};
+use crate::oracle::{Workspace, ours, run};
 
 /// The types in the `.BTF` section that a command has put into an object; the first of several blobs.
 fn section(object: &std::path::Path) -> Option<BtfBuf> {
@@ -108,7 +109,7 @@ fn enums_of_rust() {
         "--emit=obj",
         "-o",
     ];
-    crate::oracle::run(Command::new("rustc").args(rustc).args([&object, &file]));
+    run(Command::new("rustc").args(rustc).args([&object, &file]));
     let members = |btf: &BtfBuf| {
         btf.types().iter().find_map(|ty| match ty {
             Type::Composite { name, members, .. } if btf.name(*name) == "E" => Some(members.len()),
@@ -141,11 +142,9 @@ fn annotations_split_units_and_linked_programs() {
         let one = work.object(&["gcc", flag], "one.c", "struct s { int x; } a;");
         let two = work.object(&["gcc", flag], "two.c", "struct s { int x; } b;");
         let program = work.0.path("linked.o");
-        crate::oracle::run(
-            Command::new("ld")
-                .args(["-r", "-o"])
-                .args([&program, &one, &two]),
-        );
+        run(Command::new("ld")
+            .args(["-r", "-o"])
+            .args([&program, &one, &two]));
         program
     };
     assert_eq!(count(&ours(&linked("-g")), "s"), 1);
@@ -156,4 +155,49 @@ fn annotations_split_units_and_linked_programs() {
     // The linker aligns none.
     let (second, _) = Btf::parse_prefix(&both[first..]).unwrap();
     assert_eq!(count(&BtfBuf::from_btf(&second).unwrap(), "s"), 1);
+}
+
+/// What a command prints, to either end.
+fn said(command: &mut Command) -> String {
+    let output = run(command);
+    let bytes = [output.stdout, output.stderr].concat();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// What is printed of BTF, and of the relocations of a BPF object without loading it.
+#[test]
+fn headers_json_and_relocations() {
+    let work = Sources(Workspace::new());
+    let object = work.object(&["gcc", "-g"], "x.c", "struct s { int a, x; } v;");
+    let types = ours(&object).encode(Endian::NATIVE).unwrap();
+    let file = work.0.path("x.btf");
+    std::fs::write(&file, types).unwrap();
+    let bpftool = || Command::new("bpftool");
+    let c = said(
+        bpftool()
+            .args(["btf", "dump", "file"])
+            .arg(&file)
+            .args(["format", "c"]),
+    );
+    assert!(c.contains("struct s {"), "{c}");
+    let json = said(bpftool().args(["-j", "btf", "dump", "file"]).arg(&file));
+    assert!(json.starts_with("{\"types\":["), "{json}");
+    let c = said(Command::new("pahole").args(["-F", "btf"]).arg(&file));
+    assert!(c.contains("struct s {"), "{c}");
+    assert!(!said(Command::new("pahole").arg("--help")).contains("json"));
+
+    let program = "struct s { int x; } __attribute__((preserve_access_index));
+        __attribute__((section(\"uprobe\"), used)) int f(struct s *s) { return s->x; }";
+    let object = work.object(
+        &["clang", "-target", "bpf", "-g", "-O2"],
+        "x.bpf.c",
+        program,
+    );
+    let kept = work.0.path("min.btf");
+    let log = said(
+        bpftool()
+            .args(["-d", "gen", "min_core_btf"])
+            .args([&file, &kept, &object]),
+    );
+    assert!(log.contains("struct s.x (0:1 @ offset 4)"), "{log}");
 }

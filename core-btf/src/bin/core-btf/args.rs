@@ -65,10 +65,10 @@ pub(crate) enum Command {
 pub(crate) struct Extracting {
     /// Only types of this name, and what they refer to
     ///
-    /// May be given several times. `*` stands for any characters, `?` for one. A type of C++ goes
-    /// by its name in the source, too, which it then has in a `DECL_TAG`. It is an error if
-    /// no type has the name, or if one named without wildcards holds something that BTF cannot
-    /// describe.
+    /// May be given several times. `*` stands for any characters, `?` for one. A type of
+    /// C++ or Rust goes by its name in the source, too, which it then has in a `DECL_TAG`. It is an
+    /// error if no type has the name, or if one named without wildcards holds something that BTF
+    /// cannot describe.
     #[arg(short, long = "type", value_name = "NAME")]
     pub(crate) types: Vec<String>,
     /// Leave functions out
@@ -117,7 +117,8 @@ pub(crate) struct DumpArgs {
     pub(crate) format: Format,
     /// Only types of this name, and what they refer to
     ///
-    /// May be given several times. `*` stands for any characters, `?` for one.
+    /// May be given several times. `*` stands for any characters, `?` for one. A type goes by its
+    /// name in the source of C++ or Rust, too, if it has that in a `DECL_TAG`.
     #[arg(short, long = "type", value_name = "NAME")]
     pub(crate) types: Vec<String>,
     /// BTF that FILE, a kernel module's, goes on from
