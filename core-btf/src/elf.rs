@@ -368,10 +368,10 @@ mod tests {
             data[at..at + value.len()].copy_from_slice(value);
             Elf::parse(&data).unwrap_err().to_string()
         };
-        assert_eq!(damaged(4, &[3]), "ELF class at offset 0x4 is 3, 1 or 2");
+        assert_eq!(damaged(4, &[3]), "ELF class at offset 0x4 is 3, not 1 or 2");
         assert_eq!(
             damaged(5, &[0]),
-            "ELF byte order at offset 0x5 is 0, 1 or 2"
+            "ELF byte order at offset 0x5 is 0, not 1 or 2"
         );
         assert!(damaged(58, &[63, 0]).starts_with("ELF section header size at offset 0x3a is 63"));
         assert!(damaged(60, &[0xff, 0xff]).starts_with("ELF section headers at offset"));

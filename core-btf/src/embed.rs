@@ -50,7 +50,7 @@ pub fn embed(elf: &[u8], btf: &[u8]) -> Result<Vec<u8>> {
             what: "ELF machine",
             offset: 18,
             value: EM_BPF,
-            expected: "BPF, whose .BTF section the compiler makes",
+            expected: "that of a program; the .BTF section of a BPF object is the compiler's",
         });
     }
     let mut sections = file.sections.clone();
@@ -449,7 +449,7 @@ impl<'a> File<'a> {
                 what: "byte behind the last section",
                 offset,
                 value: u64::from(*byte),
-                expected: "which no header describes; embed before data is appended to the program",
+                expected: "0, and no header describes it; embed before data is appended to the program",
             }),
         }
     }

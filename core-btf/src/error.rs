@@ -28,7 +28,7 @@ pub enum Error {
         have: usize,
     },
     /// A field of the header or of a record has a value that the format excludes.
-    #[error("{what} at offset {offset:#x} is {value}, {expected}")]
+    #[error("{what} at offset {offset:#x} is {value}, not {expected}")]
     Invalid {
         /// The field.
         what: &'static str,
@@ -38,6 +38,14 @@ pub enum Error {
         value: u64,
         /// What it should be.
         expected: &'static str,
+    },
+    /// What is wrong with a section of an ELF file; offsets are from its start.
+    #[error("{section}: {error}")]
+    Section {
+        /// Name of the section.
+        section: String,
+        /// What is wrong with it.
+        error: Box<Error>,
     },
     /// A reference to a type that the blob does not have.
     #[error("type {ty} is not there, the last type is [{last}]")]
@@ -108,4 +116,14 @@ pub enum Error {
     /// Blobs that one merged blob cannot describe.
     #[error("BTF of different {0} cannot be merged")]
     Mixed(&'static str),
+}
+
+impl Error {
+    /// The same of a section of an ELF file.
+    pub(crate) fn in_section(self, section: &str) -> Self {
+        Self::Section {
+            section: section.to_owned(),
+            error: Box::new(self),
+        }
+    }
 }

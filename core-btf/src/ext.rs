@@ -186,7 +186,7 @@ fn chunks<'a>(
     let record_bytes = word(0)? as usize;
     if record_bytes < least || !record_bytes.is_multiple_of(4) {
         return Err(Error::Invalid {
-            what: "size of .BTF.ext records",
+            what: "size of records",
             offset: start,
             value: record_bytes as u64,
             expected: "a multiple of 4, not below what the record has",
@@ -218,7 +218,7 @@ impl<'a> BtfExt<'a> {
     pub(crate) fn parse(data: &'a [u8]) -> Result<Self> {
         const HEADER_BYTES: usize = 24;
         let header = data.get(..HEADER_BYTES).ok_or(Error::Truncated {
-            what: ".BTF.ext header",
+            what: "header",
             offset: 0,
             need: HEADER_BYTES,
             have: data.len(),
@@ -239,7 +239,7 @@ impl<'a> BtfExt<'a> {
             .get(..header_len)
             .filter(|header| header.len() >= HEADER_BYTES)
             .ok_or(Error::Invalid {
-                what: ".BTF.ext header length",
+                what: "header length",
                 offset: 4,
                 value: header_len as u64,
                 expected: "at least 24 and within the section",
@@ -251,8 +251,8 @@ impl<'a> BtfExt<'a> {
             chunks(data, endian, what, start, field(at + 4), least)
         };
         Ok(Self {
-            lines: table(16, ".BTF.ext line records", 16)?,
-            relocations: table(24, ".BTF.ext relocation records", 16)?,
+            lines: table(16, "line records", 16)?,
+            relocations: table(24, "relocation records", 16)?,
         })
     }
 }

@@ -101,9 +101,12 @@ impl<'a> BpfObject<'a> {
     /// the object has no `.BTF`.
     pub fn parse(elf: &'a [u8]) -> Result<Self> {
         let elf = Elf::parse(elf)?;
-        let btf = Btf::parse(elf.section(".BTF").ok_or(Error::NoBtf)?.data)?;
+        let btf = Btf::parse(elf.section(".BTF").ok_or(Error::NoBtf)?.data)
+            .map_err(|error| error.in_section(".BTF"))?;
         let ext = match elf.section(".BTF.ext") {
-            Some(section) => BtfExt::parse(section.data)?,
+            Some(section) => {
+                BtfExt::parse(section.data).map_err(|error| error.in_section(".BTF.ext"))?
+            }
             None => BtfExt::default(),
         };
         let functions = functions(&elf);
@@ -358,11 +361,14 @@ fn relocations<'a>(
             .unwrap_or_default();
         for record in chunk.iter().map(Record::from) {
             let offset = record.offset_bytes as usize;
-            let invalid = |what, value: u32, expected| Error::Invalid {
-                what,
-                offset,
-                value: u64::from(value),
-                expected,
+            let invalid = |what, value: u32, expected| {
+                let error = Error::Invalid {
+                    what,
+                    offset,
+                    value: u64::from(value),
+                    expected,
+                };
+                error.in_section(section)
             };
             if !offset.is_multiple_of(INSTRUCTION_BYTES) {
                 return Err(invalid(

@@ -52,8 +52,8 @@ pub enum Error {
         section: &'static str,
         /// Offset in that section, in bytes.
         offset: u64,
-        /// What is wrong there.
-        source: gimli::Error,
+        /// What is wrong there; the message has it.
+        r#source: gimli::Error,
     },
     /// Entries within entries, thousands deep.
     #[error("{section} at offset {offset:#x}: entries are nested too deep")]
@@ -209,8 +209,8 @@ pub enum Problem {
         section: &'static str,
         /// Offset in that section, in bytes.
         offset: u64,
-        /// What is wrong there.
-        source: gimli::Error,
+        /// What is wrong there; the message has it.
+        r#source: gimli::Error,
     },
     /// The unit has entries within entries, thousands deep, and is left out.
     #[error("the unit is left out: {section} at offset {offset:#x}: entries are nested too deep")]

@@ -137,20 +137,20 @@ fn malformed_records_are_errors() {
         BpfObject::parse(&bytes).unwrap_err().to_string()
     };
     // header length, table length, record size, count, instruction offset, kind
-    assert!(damaged(4, 20).contains("header length at offset 0x4 is 20"));
+    assert!(damaged(4, 20).contains(".BTF.ext: header length at offset 0x4 is 20"));
     assert!(damaged(28, 1000).contains("relocation records at offset 0x3c needs 1000 bytes"));
-    assert!(damaged(60, 12).contains("size of .BTF.ext records at offset 0x3c is 12"));
-    assert!(damaged(60, 18).contains("is 18, a multiple of 4"));
+    assert!(damaged(60, 12).contains(".BTF.ext: size of records at offset 0x3c is 12"));
+    assert!(damaged(60, 18).contains("is 18, not a multiple of 4"));
     assert!(damaged(68, 2).contains("needs 32 bytes, 16 are left"));
-    assert!(damaged(72, 4).contains("offset of a relocated instruction at offset 0x4 is 4"));
+    assert!(damaged(72, 4).contains(": offset of a relocated instruction at offset 0x4 is 4"));
     assert!(damaged(84, 13).contains("relocation kind at offset 0x0 is 13"));
     assert_eq!(
         damaged(0, 0x0001_0000),
-        "not BTF: magic number 0x0000 where 0xeb9f is expected"
+        ".BTF.ext: not BTF: magic number 0x0000 where 0xeb9f is expected"
     );
     assert_eq!(
         damaged(0, 0x0002_eb9f),
-        "BTF version 2 is not known, only version 1"
+        ".BTF.ext: BTF version 2 is not known, only version 1"
     );
 }
 

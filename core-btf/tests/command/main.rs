@@ -11,6 +11,7 @@ mod documented;
 mod dump;
 mod elsewhere;
 mod embed;
+mod errors;
 mod extract;
 mod merge;
 mod progress;

@@ -30,7 +30,7 @@ pub(crate) fn find(program: &Input, debug_dir: &Path) -> Result<DebugFiles, Fail
             output::note(&format!("{path}: {}, passed over", it.problem));
         }
     }
-    found.map_err(|error| program.failure(error))
+    found.map_err(|error| program.debug_failure(error))
 }
 
 fn read(path: &Path) -> io::Result<Vec<u8>> {

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use core_btf::{Btf, Error, elf, merge};
+use core_btf::{Btf, Error, dwarf, elf, merge};
 
 use crate::failure::Failure;
 use crate::sparse::read_for_types;
@@ -43,6 +43,15 @@ impl Input {
     /// An error about this file.
     pub(crate) fn failure(&self, error: impl Into<Box<dyn std::error::Error>>) -> Failure {
         Failure::file(&self.path, error)
+    }
+
+    /// An error about the debug information of this file, which says where the headers are damaged if
+    /// it is these.
+    pub(crate) fn debug_failure(&self, error: dwarf::Error) -> Failure {
+        match (&error, elf::section(&self.bytes, ".debug_info")) {
+            (dwarf::Error::Object { .. }, Err(placed)) if self.is_elf() => self.failure(placed),
+            _ => self.failure(error),
+        }
     }
 
     pub(crate) fn is_elf(&self) -> bool {
