@@ -128,3 +128,69 @@ impl Numbers {
         self.slots = Slots::default();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Numbers, Seed};
+
+    /// Whatever goes in, and in whichever order, shows.
+    #[test]
+    fn what_differs_has_another() {
+        let seed = Seed::random();
+        let texts = [
+            "",
+            "\0",
+            "a",
+            "a\0",
+            "b",
+            "ab",
+            "ba",
+            "12345678",
+            "123456789",
+        ];
+        let mut prints: Vec<_> = texts.map(|text| seed.bytes(text.as_bytes())).to_vec();
+        let [a, b] = [seed.bytes(b"a"), seed.bytes(b"b")];
+        prints.extend([seed.word(a, 0), seed.word(a, 1), seed.word(b, 0)]);
+        prints.push(seed.bytes_after(a, b"b"));
+        for (at, print) in prints.iter().enumerate() {
+            assert!(!prints[..at].contains(print), "{at}");
+        }
+        assert_eq!(seed.bytes(b"ab"), seed.bytes(b"ab"));
+        assert_ne!(Seed::random().bytes(b"ab"), seed.bytes(b"ab"));
+    }
+
+    #[cfg(feature = "dwarf")]
+    #[test]
+    fn pairs_have_an_order_and_sums_have_none() {
+        let seed = Seed::random();
+        let [a, b, c] = [b"a", b"b", b"c"].map(|text| seed.bytes(text));
+        assert_ne!(seed.pair(a, b), seed.pair(b, a));
+        assert_ne!(seed.pair(seed.pair(a, b), c), seed.pair(a, seed.pair(b, c)));
+        assert_eq!(a.and(b).and(c), c.and(a).and(b));
+        assert_ne!(a.and(a), a);
+    }
+
+    #[test]
+    fn numbers_are_kept_however_many_there_are() {
+        let seed = Seed::random();
+        let print = |at: u32| seed.bytes(&at.to_le_bytes());
+        let mut numbers = Numbers::default();
+        for at in 0..5000 {
+            assert_eq!(numbers.get(print(at)), None);
+            numbers.insert(print(at), at / 2);
+        }
+        for at in 0..5000 {
+            assert_eq!(numbers.get(print(at)), Some(at / 2));
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_again_is_counted() {
+        let seed = Seed::random();
+        let [a, b] = [b"a", b"b"].map(|text| seed.bytes(text));
+        let mut numbers = Numbers::default();
+        let times = [a, a, b, a].map(|print| numbers.add(print));
+        assert_eq!(times, [0, 1, 0, 2]);
+        assert_eq!([a, b].map(|print| numbers.get(print)), [Some(2), Some(0)]);
+    }
+}
