@@ -282,7 +282,7 @@ impl<'a> Object<'_, 'a> {
     /// The types of all units in Rust.
     fn rust_part(&self, seen: &Seen, threads: usize) -> Result<Part, Error> {
         let done = |unit: &Unit<'_>| self.progress.add_done(self.share(unit));
-        let found = describe_all(self.units, self.wanted.spellings, threads, done)?;
+        let found = describe_all(self.units, self.wanted.spellings, self.names, threads, done)?;
         let unknown = found.unknown.iter();
         let unknown = unknown.map(|(_, key)| self.warning(*key, Problem::RustLayout));
         // A unit whose root is damaged was met before.
@@ -290,16 +290,14 @@ impl<'a> Object<'_, 'a> {
         let damaged = found.damaged.into_iter().filter(new);
         let warnings = unknown.chain(damaged.map(|(key, problem)| self.warning(key, problem)));
         let stand_ins = found.unknown.iter().enumerate();
-        let keep = Marks::all(found.btf.types());
-        let (mut types, names) = found.btf.into_types_and_names();
-        self.names.adopt(&mut types, &names)?;
+        let keep = Marks::all(&found.types);
         Ok(Part {
             keep,
             warnings: warnings.collect(),
             stand_ins: stand_ins
                 .map(|(warning, (ty, _))| StandIn { ty: *ty, warning })
                 .collect(),
-            types,
+            types: found.types,
             endian: self.endian(),
             pointer_bytes: self.units.pointer_bytes(),
         })

@@ -30,7 +30,7 @@ impl Type {
     /// # Errors
     /// [`ParseError`].
     pub fn parse(text: &str) -> Result<Self, ParseError> {
-        Self::parse_as(text, false, &mut Shared::new())
+        Self::parse_as(text, false, &mut Shared::default())
     }
 
     /// Reads a type as rustc writes it into debug information:
@@ -40,7 +40,7 @@ impl Type {
     /// # Errors
     /// [`ParseError`].
     pub fn parse_debug(text: &str) -> Result<Self, ParseError> {
-        Self::parse_as(text, true, &mut Shared::new())
+        Self::parse_as(text, true, &mut Shared::default())
     }
 
     /// The same, for one of many types: all of them consist of what is `shared`. What cannot be read
@@ -193,10 +193,31 @@ impl<'t> Parser<'t, '_> {
         if self.depth == MAX_DEPTH {
             return Err("fewer levels");
         }
+        if let Some(plain) = self.plain_path() {
+            self.offset += plain.len();
+            let read = || normalize(&plain.replace("::", "\0"), Vec::new());
+            return Ok(self.shared.plain(plain, read));
+        }
         self.depth += 1;
         let ty = self.unbounded_ty();
         self.depth -= 1;
         ty.map(|ty| self.shared.share(ty))
+    }
+
+    /// The text of a type argument that is a path without arguments of its own, as most are.
+    fn plain_path(&self) -> Option<&'t str> {
+        let rest = self.rest();
+        let len = rest.find([',', '>'])?;
+        let (path, _) = rest.split_at_checked(len)?;
+        let mut names = path.split("::");
+        let is_name = |name: &str| {
+            let mut bytes = name.bytes();
+            bytes
+                .next()
+                .is_some_and(|byte| byte == b'_' || byte.is_ascii_alphabetic())
+                && bytes.all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
+        };
+        names.all(is_name).then_some(path)
     }
 
     fn unbounded_ty(&mut self) -> Parsed<Type> {

@@ -1,7 +1,7 @@
 //! The abstract description of a Rust type that names and views are made from.
 
 use std::cmp::Ordering;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::hash::{BuildHasher as _, Hash, Hasher};
 use std::sync::{Arc, LazyLock};
@@ -200,23 +200,33 @@ impl PartialOrd for Path {
 }
 
 /// Types that were read, each kept once: the names of types repeat those of others.
-#[derive(Debug)]
-pub(crate) struct Shared(HashSet<Type, Seed>);
+#[derive(Debug, Default)]
+pub(crate) struct Shared {
+    types: HashSet<Type, Seed>,
+    /// Those without arguments, by how they were written.
+    plain: HashMap<Box<str>, Type, Seed>,
+}
 
 impl Shared {
-    pub(crate) fn new() -> Self {
-        Self(HashSet::with_hasher(Seed::random()))
-    }
-
     /// The type, which shares all with what was read before.
     pub(crate) fn share(&mut self, ty: Type) -> Type {
         if let Type::Primitive(_) | Type::Never | Type::Str | Type::Fn = ty {
             return ty;
         }
-        if let Some(known) = self.0.get(&ty) {
+        if let Some(known) = self.types.get(&ty) {
             return known.clone();
         }
-        self.0.insert(ty.clone());
+        self.types.insert(ty.clone());
+        ty
+    }
+
+    /// The type of a path without arguments, which `read` reads unless it is known.
+    pub(super) fn plain(&mut self, path: &str, read: impl FnOnce() -> Type) -> Type {
+        if let Some(known) = self.plain.get(path) {
+            return known.clone();
+        }
+        let ty = self.share(read());
+        self.plain.insert(path.into(), ty.clone());
         ty
     }
 }

@@ -7,7 +7,7 @@ use gimli::constants as dw;
 
 use super::attrs::{Attrs, Name};
 use crate::error::Error;
-use crate::model::{NameOffset, Type};
+use crate::model::NameOffset;
 use crate::strings::Strings;
 
 /// Most bytes of names that are met. Not all of them are names of types that are kept.
@@ -54,14 +54,6 @@ impl Names {
             self.failed.get_or_init(|| error);
             NameOffset::ANONYMOUS
         })
-    }
-
-    /// Lets types whose names are in `other` have them here.
-    ///
-    /// # Errors
-    /// [`Error::Limit`].
-    pub(in crate::dwarf) fn adopt(&self, types: &mut [Type], other: &Strings) -> Result<(), Error> {
-        self.with(|strings| strings.adopt(types, other))
     }
 
     /// What `read` makes of all names, once no more will come.

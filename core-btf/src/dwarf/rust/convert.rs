@@ -4,21 +4,25 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use gimli::constants as dw;
 
+use super::Described;
 use super::dies::{DieId, Dies};
 use super::members::unsized_pointer;
 use super::naming::{Label, Part, name_all};
 use super::roots::Root;
 use crate::dedup::dedup;
+use crate::dwarf::entries::Names as Stored;
 use crate::dwarf::error::Error;
 use crate::dwarf::units::Key;
 use crate::hash::Seed;
 use crate::model::{CompositeKind, NameOffset, Type as BtfType, TypeId};
 use crate::rust::{Names, Primitive, Type, View, c_identifier};
+use crate::strings::Strings;
 use crate::write::BtfBuf;
 
 /// The BTF types of `roots` and of what they are made of.
 pub(super) fn convert(dies: &Dies<'_>, roots: &[Root]) -> Result<BtfBuf, Error> {
-    let mut out = Converter::new(dies, roots);
+    let stored = Stored::new();
+    let mut out = Converter::new(dies, roots, &stored);
     // What a deep root leads to is complete, whoever else leads to it.
     for deep in [true, false] {
         out.deep = deep;
@@ -36,18 +40,24 @@ pub(super) fn convert(dies: &Dies<'_>, roots: &[Root]) -> Result<BtfBuf, Error> 
         .map(|root| (dies.ty(root.die), root.name.clone()));
     let owners = out.labels.iter().map(|label| &label.owner);
     let names = Names::new(given, owners, &out.local);
-    name_all(&mut out.btf, &out.labels, &names)?;
+    let mut types = out.types.take_types();
+    let mut kept = Strings::new();
+    stored.with(|stored| {
+        name_all(&mut types, stored, &out.labels, &names)?;
+        kept.adopt(&mut types, stored)
+    })?;
     // `&str` and `&mut str` are two entries.
-    Ok(dedup(out.btf)?)
+    Ok(dedup(BtfBuf::from_types_and_names(types, kept))?)
 }
 
-/// The BTF types of everything that is described, and those of them that stand for a type of an
-/// unknown layout, with the keys of their entries. With `paths`, each has a `DECL_TAG` of its path.
+/// The BTF types of everything that is described, whose names are in `stored`. With `paths`, each has
+/// a `DECL_TAG` of its path.
 pub(super) fn convert_all(
     dies: Dies<'_>,
     paths: bool,
-) -> Result<(BtfBuf, Vec<(TypeId, Key)>), Error> {
-    let mut out = Converter::new(&dies, &[]);
+    stored: &Stored,
+) -> Result<Described, Error> {
+    let mut out = Converter::new(&dies, &[], stored);
     out.deep = true;
     out.lenient = true;
     for die in dies.definitions() {
@@ -62,7 +72,7 @@ pub(super) fn convert_all(
     }
     out.drain()?;
     let Converter {
-        mut btf,
+        mut types,
         unknown,
         labels,
         ..
@@ -71,8 +81,13 @@ pub(super) fn convert_all(
     drop(dies);
     let owners = labels.iter().map(|label| &label.owner);
     let names = Names::new([], owners, "");
-    name_all(&mut btf, &labels, &names)?;
-    Ok((btf, unknown))
+    let mut types = types.take_types();
+    stored.with(|stored| name_all(&mut types, stored, &labels, &names))?;
+    Ok(Described {
+        types,
+        unknown,
+        damaged: Vec::new(),
+    })
 }
 
 /// What was made of an entry.
@@ -85,7 +100,9 @@ pub(super) struct Slot {
 
 pub(super) struct Converter<'d> {
     pub(super) dies: &'d Dies<'d>,
-    pub(super) btf: BtfBuf,
+    /// Whose names are in `stored`.
+    pub(super) types: BtfBuf,
+    stored: &'d Stored,
     /// The crate of the roots.
     pub(super) local: String,
     /// Whether types of other crates behind pointers are converted as a whole.
@@ -110,14 +127,15 @@ pub(super) struct Converter<'d> {
 }
 
 impl<'d> Converter<'d> {
-    fn new(dies: &'d Dies<'d>, roots: &'d [Root]) -> Self {
+    fn new(dies: &'d Dies<'d>, roots: &'d [Root], stored: &'d Stored) -> Self {
         let local = roots.first().map_or_else(String::new, |root| {
             let path = dies.path(root.die);
             path.split("::").next().unwrap_or_default().to_owned()
         });
         Self {
             dies,
-            btf: BtfBuf::new(),
+            types: BtfBuf::new(),
+            stored,
             local,
             deep: false,
             lenient: false,
@@ -159,7 +177,7 @@ impl<'d> Converter<'d> {
                 }
                 ty => ty?,
             };
-            if let Some(place) = self.btf.get_mut(id) {
+            if let Some(place) = self.types.get_mut(id) {
                 *place = ty;
             }
         }
@@ -173,7 +191,7 @@ impl<'d> Converter<'d> {
         }
         let union =
             self.dies.tag(die) == dw::DW_TAG_union_type || self.dies.variant_part(die).is_some();
-        let ty = self.btf.push(BtfType::Fwd {
+        let ty = self.types.push(BtfType::Fwd {
             name: NameOffset::ANONYMOUS,
             kind: if union {
                 CompositeKind::Union
@@ -195,11 +213,16 @@ impl<'d> Converter<'d> {
         });
     }
 
+    /// The offset of a name.
+    pub(super) fn intern(&self, name: &str) -> Result<NameOffset, Error> {
+        Ok(self.stored.intern(name)?)
+    }
+
     /// Keeps the Rust path of an entry with its type.
     fn tag_path(&mut self, die: DieId, ty: TypeId) -> Result<(), Error> {
         let path = format!("rust:{}", self.dies.path(die));
-        let name = self.btf.intern(&path)?;
-        self.btf.push(BtfType::DeclTag {
+        let name = self.intern(&path)?;
+        self.types.push(BtfType::DeclTag {
             name,
             ty,
             component: -1,
@@ -227,7 +250,7 @@ impl<'d> Converter<'d> {
         if let Some(known) = self.identifiers.get(name) {
             return Ok(*known);
         }
-        let offset = self.btf.intern(&c_identifier(name))?;
+        let offset = self.intern(&c_identifier(name))?;
         self.identifiers.insert(name, offset);
         Ok(offset)
     }

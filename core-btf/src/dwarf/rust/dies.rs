@@ -1,7 +1,6 @@
 //! The entries (DIEs) of Rust's types, as a tree in one array.
 
-use std::cell::RefCell;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use gimli::{DwAte, DwTag, RunTimeEndian, constants as dw};
 
@@ -10,6 +9,7 @@ use super::read::Reader;
 use super::scopes::Scopes;
 use crate::dwarf::entries::Discriminant;
 use crate::dwarf::error::Error;
+use crate::dwarf::threads;
 use crate::dwarf::units::{Key, Units};
 use crate::fingerprint::Seed;
 use crate::rust::{Shared, Type};
@@ -34,7 +34,7 @@ pub(super) struct Dies<'a> {
     info_bytes: u64,
     pub(super) pointer_bytes: u32,
     pub(super) big_endian: bool,
-    described: RefCell<Described>,
+    described: Mutex<Described>,
 }
 
 /// Descriptions made so far.
@@ -44,6 +44,20 @@ struct Described {
     places: Vec<u32>,
     list: Vec<Type>,
     shared: Shared,
+}
+
+impl Described {
+    fn get(&self, id: DieId) -> Option<&Type> {
+        let place = self.places.get(id.index())?.checked_sub(1)?;
+        self.list.get(place as usize)
+    }
+
+    fn add(&mut self, id: DieId, ty: Type) {
+        self.list.push(ty);
+        if let Some(place) = self.places.get_mut(id.index()) {
+            *place = count(&self.list);
+        }
+    }
 }
 
 impl<'a> Dies<'a> {
@@ -68,10 +82,10 @@ impl<'a> Dies<'a> {
         scopes: Scopes<'a>,
     ) -> Self {
         Self {
-            described: RefCell::new(Described {
+            described: Mutex::new(Described {
                 places: vec![0; list.len()],
                 list: Vec::new(),
-                shared: Shared::new(),
+                shared: Shared::default(),
             }),
             list,
             wide,
@@ -228,18 +242,44 @@ impl<'a> Dies<'a> {
 
     /// The description of a type.
     pub(super) fn ty(&self, id: DieId) -> Type {
-        let described = &mut *self.described.borrow_mut();
-        let Some(place) = described.places.get_mut(id.index()) else {
-            return Type::UNIT;
-        };
-        let known = (*place as usize).checked_sub(1);
-        if let Some(ty) = known.and_then(|at| described.list.get(at)) {
-            return ty.clone();
+        let described = &mut *self.described();
+        if let Some(known) = described.get(id) {
+            return known.clone();
         }
         let ty = self.describe(id, MAX_NESTING, &mut described.shared);
-        described.list.push(ty.clone());
-        *place = count(&described.list);
+        described.add(id, ty.clone());
         ty
+    }
+
+    /// Describes all [`definitions`](Self::definitions), each thread some.
+    pub(super) fn describe_definitions(&self, threads: usize) -> Result<(), Error> {
+        let definitions: Vec<DieId> = self.definitions().collect();
+        let chunks: Vec<&[DieId]> = definitions.chunks(CHUNK).collect();
+        threads::in_order(
+            &chunks,
+            threads,
+            Shared::default,
+            |shared, chunk| {
+                let types = chunk
+                    .iter()
+                    .map(|id| self.describe(*id, MAX_NESTING, shared));
+                (*chunk, types.collect::<Vec<Type>>())
+            },
+            |(chunk, types)| {
+                let mut described = self.described();
+                for (id, ty) in chunk.iter().zip(types) {
+                    described.add(*id, ty);
+                }
+                Ok(())
+            },
+        )
+    }
+
+    fn described(&self) -> MutexGuard<'_, Described> {
+        // They are only added to.
+        self.described
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn describe(&self, id: DieId, levels: u32, shared: &mut Shared) -> Type {
@@ -273,3 +313,6 @@ impl<'a> Dies<'a> {
 
 /// How deep arrays and unnamed pointers may nest in each other.
 const MAX_NESTING: u32 = 64;
+
+/// Types that one thread describes at a time.
+const CHUNK: usize = 1 << 10;

@@ -84,7 +84,10 @@ impl<'d> Converter<'d> {
                 (value << spare >> spare).cast_signed()
             });
         }
-        self.label(id, ty, Part::Fieldless(variant_names(names)));
+        let names = variant_names(names).into_iter();
+        let names = names.map(|name| Ok(TagName::Value(self.intern(&name)?)));
+        let names = names.collect::<Result<_, Error>>()?;
+        self.label(id, ty, Part::Fieldless(names));
         Ok(enumeration(size_bytes, signed, values))
     }
 
@@ -97,7 +100,7 @@ impl<'d> Converter<'d> {
         let mut common = self.members(die, die, "")?;
         if let (Tag::At(place), Some(ty)) = (&tag, enumeration) {
             common.push(NewMember {
-                name: self.btf.intern("__tag")?,
+                name: self.intern("__tag")?,
                 ty,
                 offset_bytes: place.offset,
                 size_bytes: place.size.into(),
@@ -109,7 +112,7 @@ impl<'d> Converter<'d> {
             let common = self.composite(die, CompositeKind::Struct, common)?;
             members.push(NewMember {
                 name: NameOffset::ANONYMOUS,
-                ty: self.btf.push(common)?,
+                ty: self.types.push(common)?,
                 offset_bytes: 0,
                 size_bytes: 0,
             });
@@ -117,7 +120,7 @@ impl<'d> Converter<'d> {
         for variant in variants {
             let fields = self.members(variant.die, die, &format!("{}.", variant.rust_name))?;
             let content = self.composite(variant.die, CompositeKind::Struct, fields)?;
-            let content = self.btf.push(content)?;
+            let content = self.types.push(content)?;
             self.label(content, ty, Part::Variant(variant.name));
             members.push(NewMember {
                 name: variant.name,
@@ -158,7 +161,7 @@ impl<'d> Converter<'d> {
         }
         let names = variant_names(out.iter().map(|variant| variant.rust_name));
         for (variant, name) in out.iter_mut().zip(names) {
-            variant.name = self.btf.intern(&name)?;
+            variant.name = self.intern(&name)?;
         }
         Ok(out)
     }
@@ -254,7 +257,7 @@ impl<'d> Converter<'d> {
         }
         let size = place.map_or(4, |place| place.size);
         let values = values.into_iter().map(u64::cast_signed).collect();
-        let id = self.btf.push(enumeration(size, false, values))?;
+        let id = self.types.push(enumeration(size, false, values))?;
         self.label(id, ty, Part::Tag(names));
         Ok(Some(id))
     }

@@ -71,7 +71,7 @@ impl<'d> Converter<'d> {
         }
         // Some are equal.
         let names = member_names(names).into_iter();
-        names.map(|name| Ok(self.btf.intern(&name)?)).collect()
+        names.map(|name| self.intern(&name)).collect()
     }
 
     /// The members of one of std's canonical views.
@@ -104,7 +104,7 @@ impl<'d> Converter<'d> {
                 )
             })?;
             members.push(NewMember {
-                name: self.btf.intern(&identifier(&field.name))?,
+                name: self.intern(&identifier(&field.name))?,
                 ty,
                 offset_bytes: leaf.offset,
                 size_bytes: self.dies.size(leaf.die).unwrap_or(0),
@@ -173,7 +173,7 @@ impl<'d> Converter<'d> {
         for member in &mut members {
             // The tail of an unsized type is described as one element, unless its view is an array.
             if member.offset_bytes >= size && member.size_bytes != 0 {
-                let tail = self.btf.get(member.ty);
+                let tail = self.types.get(member.ty);
                 if !matches!(tail, Some(BtfType::Array { len: 0, .. })) {
                     member.ty = self.array_of(member.ty, 0)?;
                 }

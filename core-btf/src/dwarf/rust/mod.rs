@@ -41,16 +41,18 @@ mod roots;
 mod scopes;
 mod values;
 
+use super::entries::Names;
 use super::error::{Error, Problem};
 use super::sections::Sections;
 use super::units::{Key, Unit, Units};
-use crate::model::TypeId;
+use crate::model::{Type, TypeId};
 use crate::write::BtfBuf;
 
 /// What [`describe_all`] found.
 #[derive(Debug)]
 pub(super) struct Described {
-    pub(super) btf: BtfBuf,
+    /// Their names are those that [`describe_all`] was given to add to.
+    pub(super) types: Vec<Type>,
     /// Types that have no members because this version of rustc lays them out in an unknown way,
     /// and the keys of their entries.
     pub(super) unknown: Vec<(TypeId, Key)>,
@@ -59,23 +61,21 @@ pub(super) struct Described {
 }
 
 /// All types of the units in Rust, in the same views. With `paths`, each has a `DECL_TAG` of `rust:`
-/// with its path. `done` is told which units were read.
+/// with its path. Names are `stored`. `done` is told which units were read.
 ///
 /// # Errors
 /// Damaged input.
 pub(super) fn describe_all<'a>(
     units: &Units<'a>,
     paths: bool,
+    stored: &Names,
     threads: usize,
     done: impl Fn(&Unit<'a>) + Sync,
 ) -> Result<Described, Error> {
     let (dies, damaged) = gather::gather(units, threads, done)?;
-    let (btf, unknown) = convert::convert_all(dies, paths)?;
-    Ok(Described {
-        btf,
-        unknown,
-        damaged,
-    })
+    dies.describe_definitions(threads)?;
+    let found = convert::convert_all(dies, paths, stored)?;
+    Ok(Described { damaged, ..found })
 }
 
 /// The types that a probe's object was made for: its roots and what they are made of, in the views

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use crate::error::Result;
 use crate::model::{NameOffset, Type as BtfType, TypeId};
 use crate::rust::{Names, Type, enumerator, first, last, tag_enum, untagged, variant_struct};
-use crate::write::BtfBuf;
+use crate::strings::Strings;
 
 /// What a type is to be called.
 #[derive(Clone, Debug)]
@@ -23,14 +23,14 @@ pub(super) enum Part {
     Whole,
     /// What a variant holds; by its name.
     Variant(NameOffset),
-    /// An enum of fieldless variants, by name.
-    Fieldless(Vec<String>),
+    /// An enum of fieldless variants.
+    Fieldless(Vec<TagName>),
     /// The enum of the tag.
     Tag(Vec<TagName>),
 }
 
-/// An enumerator of a tag; variants by name.
-#[derive(Clone, Debug)]
+/// An enumerator; variants by name.
+#[derive(Clone, Copy, Debug)]
 pub(super) enum TagName {
     Value(NameOffset),
     Untagged(NameOffset),
@@ -38,37 +38,24 @@ pub(super) enum TagName {
     Last,
 }
 
-/// Gives all types their names.
-pub(super) fn name_all(btf: &mut BtfBuf, labels: &[Label], names: &Names) -> Result<()> {
+/// Gives all types their names, which are `stored`.
+pub(super) fn name_all(
+    types: &mut [BtfType],
+    stored: &mut Strings,
+    labels: &[Label],
+    names: &Names,
+) -> Result<()> {
     for label in labels {
         let tag = names.known(&label.owner);
-        let (name, values): (Cow<'_, str>, Vec<String>) = match &label.part {
-            Part::Whole => (tag, Vec::new()),
-            Part::Variant(variant) => {
-                let variant = btf.name(*variant);
-                (variant_struct(&tag, variant).into(), Vec::new())
-            }
-            Part::Fieldless(variants) => {
-                let values = variants.iter().map(|variant| enumerator(&tag, variant));
-                let values = values.collect();
-                (tag, values)
-            }
-            Part::Tag(values) => {
-                let values = values.iter().map(|value| match value {
-                    TagName::Value(variant) => enumerator(&tag, btf.name(*variant)),
-                    TagName::Untagged(variant) => untagged(&tag, btf.name(*variant)),
-                    TagName::First => first(&tag),
-                    TagName::Last => last(&tag),
-                });
-                (tag_enum(&tag).into(), values.collect())
-            }
+        let (name, values): (Cow<'_, str>, &[TagName]) = match &label.part {
+            Part::Whole => (Cow::Borrowed(&tag), &[]),
+            Part::Variant(variant) => (variant_struct(&tag, stored.get(*variant)).into(), &[]),
+            Part::Fieldless(values) => (Cow::Borrowed(&tag), values),
+            Part::Tag(values) => (tag_enum(&tag).into(), values),
         };
-        let name = btf.intern(&name)?;
-        let values: Vec<NameOffset> = values
-            .iter()
-            .map(|value| btf.intern(value))
-            .collect::<Result<_>>()?;
-        match btf.get_mut(label.ty) {
+        let name = stored.intern(&name)?;
+        let place = label.ty.index().checked_sub(1);
+        match place.and_then(|at| types.get_mut(at)) {
             Some(BtfType::Composite { name: place, .. } | BtfType::Fwd { name: place, .. }) => {
                 *place = name;
             }
@@ -79,11 +66,23 @@ pub(super) fn name_all(btf: &mut BtfBuf, labels: &[Label], names: &Names) -> Res
             }) => {
                 *place = name;
                 for (enumerator, value) in enumerators.iter_mut().zip(values) {
-                    enumerator.name = value;
+                    enumerator.name = stored.intern(&value.name(&tag, stored))?;
                 }
             }
             _ => {}
         }
     }
     Ok(())
+}
+
+impl TagName {
+    /// The name of the enumerator, in the enum of this tag.
+    fn name(self, tag: &str, stored: &Strings) -> String {
+        match self {
+            Self::Value(variant) => enumerator(tag, stored.get(variant)),
+            Self::Untagged(variant) => untagged(tag, stored.get(variant)),
+            Self::First => first(tag),
+            Self::Last => last(tag),
+        }
+    }
 }

@@ -68,7 +68,7 @@ impl Converter<'_> {
         if let Some(id) = self.primitives.get(&primitive) {
             return Ok(*id);
         }
-        let name = self.btf.intern(primitive.c_name(self.dies.pointer_bytes))?;
+        let name = self.intern(primitive.c_name(self.dies.pointer_bytes))?;
         let size_bytes = primitive.size_bytes(self.dies.pointer_bytes);
         let int = |encoding| BtfType::Int {
             name,
@@ -78,7 +78,7 @@ impl Converter<'_> {
             #[expect(clippy::cast_possible_truncation, reason = "at most 128")]
             bits: size_bytes as u8 * 8,
         };
-        let id = self.btf.push(match primitive.storage() {
+        let id = self.types.push(match primitive.storage() {
             Storage::Float => BtfType::Float { name, size_bytes },
             Storage::Signed => int(IntEncoding::SIGNED),
             Storage::Unsigned => int(IntEncoding::UNSIGNED),
@@ -92,7 +92,7 @@ impl Converter<'_> {
         if let Some(id) = self.pointers.get(&to) {
             return Ok(*id);
         }
-        let id = self.btf.push(BtfType::Ptr(to))?;
+        let id = self.types.push(BtfType::Ptr(to))?;
         self.pointers.insert(to, id);
         Ok(id)
     }
@@ -104,8 +104,8 @@ impl Converter<'_> {
         let index = if let Some(index) = self.index {
             index
         } else {
-            let name = self.btf.intern("__ARRAY_SIZE_TYPE__")?;
-            self.btf.push(BtfType::Int {
+            let name = self.intern("__ARRAY_SIZE_TYPE__")?;
+            self.types.push(BtfType::Int {
                 name,
                 size_bytes: 4,
                 encoding: IntEncoding::UNSIGNED,
@@ -114,7 +114,7 @@ impl Converter<'_> {
             })?
         };
         self.index = Some(index);
-        let id = self.btf.push(BtfType::Array {
+        let id = self.types.push(BtfType::Array {
             element,
             index,
             len,
