@@ -2,6 +2,7 @@
 //! `texts`.
 
 use std::path::PathBuf;
+use std::thread::available_parallelism;
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
@@ -79,10 +80,20 @@ pub(crate) struct Extracting {
     pub(crate) debug_dir: PathBuf,
     /// Threads to use; 0 for as many as there are processors. The result does not depend on it
     #[arg(long, value_name = "N", default_value_t = 0)]
-    pub(crate) threads: usize,
+    threads: usize,
     /// List what could not be described
     #[arg(short, long)]
     pub(crate) verbose: bool,
+}
+
+impl Extracting {
+    /// How many threads to use.
+    pub(crate) fn threads(&self) -> usize {
+        match self.threads {
+            0 => available_parallelism().map_or(1, usize::from),
+            threads => threads,
+        }
+    }
 }
 
 #[derive(Debug, ClapArgs)]

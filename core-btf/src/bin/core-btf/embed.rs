@@ -11,7 +11,7 @@ use crate::output;
 pub(crate) fn run(args: &EmbedArgs) -> Result<(), Failure> {
     let (program, blob) = match &args.from {
         None => {
-            let described = Input::read_for_types(&args.file)?;
+            let described = Input::read_for_types(&args.file, args.extracting.threads())?;
             let blob = extract::blob(described, &args.extracting)?;
             (Input::read(&args.file)?, blob)
         }

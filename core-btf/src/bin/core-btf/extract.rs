@@ -14,7 +14,7 @@ use crate::progress;
 use crate::select;
 
 pub(crate) fn run(args: &ExtractArgs) -> Result<(), Failure> {
-    let input = Input::read_for_types(&args.file)?;
+    let input = Input::read_for_types(&args.file, args.extracting.threads())?;
     let blob = blob(input, &args.extracting)?;
     output::binary(args.output.as_deref(), &blob)
 }
@@ -24,7 +24,7 @@ pub(crate) fn blob(mut input: Input, args: &Extracting) -> Result<Vec<u8>, Failu
     let options = Options {
         roots: args.types.clone(),
         functions: args.types.is_empty() && !args.no_functions,
-        threads: args.threads,
+        threads: args.threads(),
         ..Options::default()
     };
     let is_elf = input.is_elf();

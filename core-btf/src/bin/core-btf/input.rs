@@ -28,10 +28,10 @@ impl Input {
     }
 
     /// Reads what of a file its debug information about types is in; the rest may be zeros.
-    pub(crate) fn read_for_types(path: &Path) -> Result<Self, Failure> {
+    pub(crate) fn read_for_types(path: &Path, threads: usize) -> Result<Self, Failure> {
         Ok(Self {
             path: path.to_owned(),
-            bytes: read_for_types(path).map_err(|error| Failure::io(path, error))?,
+            bytes: read_for_types(path, threads).map_err(|error| Failure::io(path, error))?,
         })
     }
 

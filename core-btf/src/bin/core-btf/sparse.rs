@@ -5,12 +5,17 @@ use std::io;
 use std::ops::Range;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
+use std::sync::Mutex;
+use std::thread;
 
 use object::read::elf::{ElfFile, FileHeader};
 use object::{Object as _, ObjectKind, ObjectSection as _, ReadCache, ReadRef, SectionFlags, elf};
 
 /// Ranges of a file that are no farther from each other are read at once, in bytes.
 const NEAR: u64 = 1 << 12;
+
+/// Bytes that a thread reads at a time.
+const PIECE: usize = 1 << 24;
 
 /// Debug sections that say nothing of types.
 const OF_CODE: &[&str] = &[
@@ -19,8 +24,9 @@ const OF_CODE: &[&str] = &[
 ];
 
 /// The bytes of a file, with zeros in the place of what debug information about types does not need.
-/// They take no memory: it is there only once it is written to.
-pub(crate) fn read_for_types(path: &Path) -> io::Result<Vec<u8>> {
+/// They take no memory: it is there only once it is written to. Large files are read by as many as
+/// `threads` threads.
+pub(crate) fn read_for_types(path: &Path, threads: usize) -> io::Result<Vec<u8>> {
     let file = File::open(path)?;
     let len = file.metadata()?.len();
     // What is no regular file has no length.
@@ -29,11 +35,32 @@ pub(crate) fn read_for_types(path: &Path) -> io::Result<Vec<u8>> {
     };
     let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
     let place = |at: u64| usize::try_from(at.min(len)).map_err(io::Error::other);
+    let mut pieces = Vec::new();
+    let mut rest = bytes.as_mut_slice();
     for range in needed {
-        if let Some(part) = bytes.get_mut(place(range.start)?..place(range.end)?) {
-            file.read_exact_at(part, range.start)?;
-        }
+        let (start, end) = (place(range.start)?, place(range.end)?);
+        let passed = usize::try_from(len).map_err(io::Error::other)? - rest.len();
+        let piece = rest.split_off_mut(..end - passed).unwrap_or_default();
+        let piece = piece.get_mut(start - passed..).unwrap_or_default();
+        pieces.extend((range.start..).step_by(PIECE).zip(piece.chunks_mut(PIECE)));
     }
+    let threads = threads.min(pieces.len());
+    let pieces = Mutex::new(pieces.into_iter());
+    let read = || loop {
+        let next = pieces.lock().map_or(None, |mut pieces| pieces.next());
+        let Some((start, piece)) = next else {
+            return Ok(());
+        };
+        file.read_exact_at(piece, start)?;
+    };
+    thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(read)).collect();
+        let failed = || Err(io::Error::other("a thread that reads has failed"));
+        let others = others
+            .into_iter()
+            .map(|it| it.join().unwrap_or_else(|_| failed()));
+        others.fold(read(), io::Result::and)
+    })?;
     Ok(bytes)
 }
 
@@ -149,7 +176,7 @@ mod tests {
     fn the_rest_of_the_file_is_as_it_is() {
         let path = std::env::current_exe().unwrap();
         let (sparse, whole) = (
-            read_for_types(&path).unwrap(),
+            read_for_types(&path, 2).unwrap(),
             std::fs::read(&path).unwrap(),
         );
         assert_eq!(sparse.len(), whole.len());
