@@ -70,12 +70,21 @@ impl Places<'_> {
     }
 }
 
+/// What of a file is to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reading {
+    /// All: its checksum matters.
+    All,
+    /// What types need; the rest may be zeros.
+    Types,
+}
+
 /// A file that was found.
 #[derive(Clone, Debug)]
 pub struct DebugFile {
     /// Its path.
     pub path: PathBuf,
-    /// All of it.
+    /// All of it, or as much as types need.
     pub bytes: Vec<u8>,
 }
 
@@ -119,7 +128,7 @@ pub struct DebugFiles {
 
 impl DebugFiles {
     /// Finds all files with debug information of the ELF file whose bytes are `program`. `read` reads
-    /// a whole file; what it does not want to read, it answers with an error. What was looked for and
+    /// a file, or as much of it as it is told; what it does not want to read, it answers with an error. What was looked for and
     /// not taken is added to `passed_over`, in that order, whatever the result.
     ///
     /// # Errors
@@ -128,7 +137,7 @@ impl DebugFiles {
     pub fn find(
         program: &[u8],
         places: &Places<'_>,
-        read: impl FnMut(&Path) -> io::Result<Vec<u8>>,
+        read: impl FnMut(&Path, Reading) -> io::Result<Vec<u8>>,
         passed_over: &mut Vec<PassedOver>,
     ) -> Result<Self, Error> {
         let mut search = Search {
@@ -183,14 +192,14 @@ struct Search<'a, R> {
     passed_over: &'a mut Vec<PassedOver>,
 }
 
-impl<R: FnMut(&Path) -> io::Result<Vec<u8>>> Search<'_, R> {
+impl<R: FnMut(&Path, Reading) -> io::Result<Vec<u8>>> Search<'_, R> {
     fn pass_over(&mut self, path: PathBuf, problem: FileProblem) {
         self.passed_over.push(PassedOver { path, problem });
     }
 
     /// A file, if it is there.
-    fn read(&mut self, path: PathBuf) -> Option<DebugFile> {
-        match (self.read)(&path) {
+    fn read(&mut self, path: PathBuf, reading: Reading) -> Option<DebugFile> {
+        match (self.read)(&path, reading) {
             Ok(bytes) => Some(DebugFile { path, bytes }),
             Err(error) => {
                 self.pass_over(path, FileProblem::Io(error));
@@ -217,7 +226,7 @@ impl<R: FnMut(&Path) -> io::Result<Vec<u8>>> Search<'_, R> {
     fn separate(&mut self, said: &Links) -> Option<(DebugFile, Links)> {
         let id = said.build_id.as_deref();
         for path in self.places.by_build_id(id.unwrap_or_default()) {
-            let file = self.read(path);
+            let file = self.read(path, Reading::Types);
             let found = file.and_then(|file| self.of_build(file, id));
             if found.is_some() {
                 return found;
@@ -231,7 +240,7 @@ impl<R: FnMut(&Path) -> io::Result<Vec<u8>>> Search<'_, R> {
             if path == self.places.inside(self.places.program) {
                 continue;
             }
-            let Some(file) = self.read(path) else {
+            let Some(file) = self.read(path, Reading::All) else {
                 continue;
             };
             if crc32(&file.bytes) != *crc {
@@ -259,7 +268,7 @@ impl<R: FnMut(&Path) -> io::Result<Vec<u8>>> Search<'_, R> {
         };
         let candidates = std::iter::once(named).chain(self.places.by_build_id(id));
         for candidate in candidates {
-            let file = self.read(candidate);
+            let file = self.read(candidate, Reading::Types);
             if let Some((file, _)) = file.and_then(|file| self.of_build(file, Some(id))) {
                 return Ok(file);
             }
@@ -276,7 +285,7 @@ impl<R: FnMut(&Path) -> io::Result<Vec<u8>>> Search<'_, R> {
         let program = self.places.inside(self.places.program);
         let mut package = program.clone().into_os_string();
         package.push(".dwp");
-        if let Some(package) = self.read(package.into()) {
+        if let Some(package) = self.read(package.into(), Reading::Types) {
             return vec![package];
         }
         let beside = program.parent().unwrap_or(Path::new(""));
@@ -284,8 +293,8 @@ impl<R: FnMut(&Path) -> io::Result<Vec<u8>>> Search<'_, R> {
         for unit in said.split.iter().take(MAX_SPLIT) {
             let named = Path::new(&unit.directory).join(&unit.path);
             let name = named.file_name().unwrap_or_default();
-            let file = self.read(self.places.inside(&named));
-            found.extend(file.or_else(|| self.read(beside.join(name))));
+            let file = self.read(self.places.inside(&named), Reading::Types);
+            found.extend(file.or_else(|| self.read(beside.join(name), Reading::Types)));
         }
         found
     }

@@ -84,7 +84,7 @@ mod units;
 
 pub use error::{Error, Problem, Warning};
 pub use extract::{Elsewhere, Extraction, Options, extract, extract_all, gather};
-pub use files::{DebugFile, DebugFiles, FileProblem, PassedOver, Places};
+pub use files::{DebugFile, DebugFiles, FileProblem, PassedOver, Places, Reading};
 pub use gathered::Gathered;
 pub use links::{Links, Split, crc32, links};
 pub use progress::Progress;

@@ -228,3 +228,22 @@ fn damaged_units_are_counted() {
         )
     );
 }
+
+/// A file may claim to be larger than any memory: that is an error, or, as holes take none, it is not.
+#[test]
+fn a_file_of_holes_is_read_or_refused() {
+    let work = Workspace::new();
+    let app = work.app("");
+    let expected = std::fs::read(work.btf(&app, "app.btf")).unwrap();
+    let file = std::fs::OpenOptions::new().append(true).open(&app).unwrap();
+    file.set_len(1 << 43).unwrap();
+    let output = core_btf().arg("extract").arg(&app).output().unwrap();
+    match output.status.code() {
+        Some(0) => assert!(output.stdout == expected),
+        code => {
+            assert_eq!(code, Some(2));
+            let words = String::from_utf8_lossy(&output.stderr).into_owned();
+            assert!(words.contains("memory allocation failed"), "{words}");
+        }
+    }
+}

@@ -89,7 +89,7 @@ fn find(
         return DebugFiles::find(
             program,
             &places,
-            |path| read(&open(path)?, left),
+            |path, _| read(&open(path)?, left),
             passed_over,
         );
     };
@@ -116,7 +116,7 @@ fn find(
     DebugFiles::find(
         program,
         &places,
-        |path| read(&open(path)?, left),
+        |path, _| read(&open(path)?, left),
         passed_over,
     )
 }

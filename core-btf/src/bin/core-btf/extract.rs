@@ -28,7 +28,7 @@ pub(crate) fn blob(mut input: Input, args: &Extracting) -> Result<Vec<u8>, Failu
         ..Options::default()
     };
     let is_elf = input.is_elf();
-    let files = debug::find(&input, &args.debug_dir)?;
+    let files = debug::find(&input, &args.debug_dir, args.threads())?;
     let separate = files.separate.as_ref();
     let path = &separate.map_or(&input.path, |file| &file.path).clone();
     let found = progress::shown(path, |progress| {

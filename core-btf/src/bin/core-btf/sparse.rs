@@ -33,13 +33,16 @@ pub(crate) fn read_for_types(path: &Path, threads: usize) -> io::Result<Vec<u8>>
     let Some(needed) = needed(&file).filter(|_| len > 0) else {
         return std::fs::read(path);
     };
-    let mut bytes = vec![0; usize::try_from(len).map_err(io::Error::other)?];
+    let size = usize::try_from(len).map_err(io::Error::other)?;
+    // A file may have more holes than there is memory, which `vec!` does not survive.
+    Vec::<u8>::new().try_reserve_exact(size)?;
+    let mut bytes = vec![0; size];
     let place = |at: u64| usize::try_from(at.min(len)).map_err(io::Error::other);
     let mut pieces = Vec::new();
     let mut rest = bytes.as_mut_slice();
     for range in needed {
         let (start, end) = (place(range.start)?, place(range.end)?);
-        let passed = usize::try_from(len).map_err(io::Error::other)? - rest.len();
+        let passed = size - rest.len();
         let piece = rest.split_off_mut(..end - passed).unwrap_or_default();
         let piece = piece.get_mut(start - passed..).unwrap_or_default();
         pieces.extend((range.start..).step_by(PIECE).zip(piece.chunks_mut(PIECE)));
