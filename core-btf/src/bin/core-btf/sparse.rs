@@ -35,7 +35,10 @@ pub(crate) fn read_for_types(path: &Path, threads: usize) -> io::Result<Vec<u8>>
     };
     let size = usize::try_from(len).map_err(io::Error::other)?;
     // A file may have more holes than there is memory, which `vec!` does not survive.
-    Vec::<u8>::new().try_reserve_exact(size)?;
+    if Vec::<u8>::new().try_reserve_exact(size).is_err() {
+        let problem = format!("there is no memory for its {len} bytes");
+        return Err(io::Error::new(io::ErrorKind::OutOfMemory, problem));
+    }
     let mut bytes = vec![0; size];
     let place = |at: u64| usize::try_from(at.min(len)).map_err(io::Error::other);
     let mut pieces = Vec::new();
