@@ -11,7 +11,7 @@
 # What a user of the crates needs to build: a BPF compiler, and what libbpf links.
 BUILD_PACKAGES = clang gcc libelf-dev make pkg-config zlib1g-dev
 # What the tests compare with and drive.
-TEST_PACKAGES = bpftool bsdutils busybox-static clang-19 cpio dwarves dwz g++ gdb gfortran gnat groff jq libc++-dev libc++abi-dev libcap2-bin lld llvm musl-tools perl qemu-system-x86 redis-tools time util-linux xz-utils
+TEST_PACKAGES = bpftool bsdutils busybox-static clang-19 cpio dwarves dwz g++ gdb gfortran gnat groff jq libc++-dev libc++abi-dev libcap2-bin lld llvm man-db musl-tools perl qemu-system-x86 redis-tools time util-linux xz-utils
 # Series of Debian's kernels that the tests boot in virtual machines.
 KERNELS = 6.1 6.12
 

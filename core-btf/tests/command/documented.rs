@@ -13,7 +13,15 @@ use serde_json::{Map, Value};
 
 use crate::tools::{VMLINUX, Workspace, core_btf, quiet, run};
 
-const SUBCOMMANDS: [&str; 5] = ["extract", "dump", "merge", "check", "embed"];
+const SUBCOMMANDS: [&str; 7] = [
+    "extract",
+    "dump",
+    "merge",
+    "check",
+    "embed",
+    "completions",
+    "man",
+];
 
 /// The lines of a section of the help of a subcommand.
 fn section(subcommand: &str, title: &str) -> Vec<String> {

@@ -121,6 +121,32 @@ fn split_off_units_are_found() {
     stripped.sees_the_values_with(&stripped.binary());
 }
 
+/// The `core-btf` command, built where this workspace builds it for its own tests.
+fn command() -> Command {
+    let workspace = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let mut cargo = Command::new(env!("CARGO"));
+    cargo.args(["run", "--quiet", "--package=core-btf", "--features=cli"]);
+    cargo
+        .arg("--manifest-path")
+        .arg(workspace.join("Cargo.toml"));
+    cargo.arg("--");
+    cargo
+}
+
+/// What `core-btf embed` puts into a program that Cargo did not build; it runs as before, and is traced
+/// with neither debug information nor another file.
+#[test]
+fn an_embedded_section_is_found() {
+    let stripped = Stripped::new(&["-DPAD=11"]);
+    let mut embed = command();
+    embed.arg("embed").arg(&stripped.program);
+    embed.arg("--from").arg(&stripped.debug);
+    let status = embed.arg("-o").arg(&stripped.program).status();
+    assert!(status.unwrap().success());
+    fs::remove_file(&stripped.debug).unwrap();
+    stripped.sees_the_values_with(&stripped.binary());
+}
+
 /// What a build made and kept, for binaries that are shipped without any of it.
 #[test]
 fn a_btf_file_is_found_by_build_id() {

@@ -51,11 +51,13 @@ pub(crate) enum Command {
     #[command(after_long_help = help(texts::EMBED))]
     Embed(EmbedArgs),
     /// Print a script for completion in a shell
+    #[command(after_long_help = help(texts::COMPLETIONS))]
     Completions {
         /// The shell
         shell: Shell,
     },
     /// Print the manual page, in roff
+    #[command(after_long_help = help(texts::MAN))]
     Man {
         /// Of this subcommand
         subcommand: Option<String>,

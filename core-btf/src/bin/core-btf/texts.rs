@@ -219,6 +219,20 @@ and take the types from the unstripped file with --from.",
     },
 ];
 
+pub(crate) const COMPLETIONS: &[Section] = &[Section {
+    title: "Examples",
+    text: "
+  core-btf completions bash > core-btf.bash && source core-btf.bash
+  core-btf completions zsh > _core-btf",
+}];
+
+pub(crate) const MAN: &[Section] = &[Section {
+    title: "Examples",
+    text: "
+  core-btf man extract | man -l -
+  core-btf man > core-btf.1 && core-btf man extract > core-btf-extract.1",
+}];
+
 /// The sections of a subcommand, or of the command.
 pub(crate) fn of(subcommand: Option<&str>) -> &'static [Section] {
     match subcommand {
@@ -228,6 +242,8 @@ pub(crate) fn of(subcommand: Option<&str>) -> &'static [Section] {
         Some("merge") => MERGE,
         Some("check") => CHECK,
         Some("embed") => EMBED,
+        Some("completions") => COMPLETIONS,
+        Some("man") => MAN,
         Some(_) => &[],
     }
 }
