@@ -222,9 +222,43 @@ fn clang_compiles_the_header() {
     }
 }
 
+/// Asserts that C can spell each name, and that CO-RE takes no part of a type's or an enumerator's for a
+/// flavor. Integers and floats have names of several words.
+fn assert_identifiers(btf: &BtfBuf) {
+    let is_identifier = |name: &str| {
+        let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
+        name.chars().all(is_word) && !name.starts_with(|c: char| c.is_ascii_digit())
+    };
+    let is_flavor =
+        |part: &[u8]| matches!(part, [x, b'_', b'_', b'_', y] if ![x, y].contains(&&b'_'));
+    let has_flavor = |name: &str| name.as_bytes().windows(5).any(is_flavor);
+    for ty in btf.types() {
+        let parts: Vec<_> = match ty {
+            Type::Int { .. } | Type::Float { .. } | Type::DeclTag { .. } => continue,
+            Type::Composite { members, .. } => members.iter().map(|it| it.name).collect(),
+            Type::Enum { values, .. } => values.iter().map(|it| it.name).collect(),
+            Type::FuncProto { params, .. } => params.iter().map(|it| it.name).collect(),
+            _ => Vec::new(),
+        };
+        let own = btf.name(ty.name());
+        let is_code = matches!(ty, Type::Func { .. } | Type::Var { .. });
+        // What GNAT calls the parts of `string` is kept.
+        let is_gnat = own.contains("___XU");
+        assert!(is_code || is_gnat || !has_flavor(own), "{own}");
+        assert!(is_identifier(own), "{own}");
+        for name in parts {
+            let name = btf.name(name);
+            assert!(is_identifier(name), "{own}: {name}");
+            let is_value = matches!(ty, Type::Enum { .. });
+            assert!(!is_value || !has_flavor(name), "{own}: {name}");
+        }
+    }
+}
+
 /// Prints all types of an object as a header with assertions on their layout, for clang to judge.
 pub(crate) fn assert_compiles(dir: &Path, object: &Path) {
     let found = all_types(object);
+    assert_identifiers(&found.btf);
     let blob = found.btf.encode(found.endian).unwrap();
     let btf = Btf::parse(&blob).unwrap();
     let header = Header::new(&btf).asserts(true).print().unwrap();
