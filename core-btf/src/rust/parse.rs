@@ -9,6 +9,9 @@ use super::types::{Arg, BETWEEN, Path, Shared, Type};
 /// nobody reads such a name.
 const MAX_DEPTH: u32 = 128;
 
+/// Bytes of a longer argument are not noted.
+const MAX_NOTED: usize = 128;
+
 /// Why a text is not a type.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a Rust type: {expected} expected at byte {offset}")]
@@ -55,6 +58,7 @@ impl Type {
             text,
             offset: 0,
             depth: 0,
+            deepest: 0,
             debug,
             shared,
         };
@@ -88,6 +92,8 @@ struct Parser<'t, 's> {
     text: &'t str,
     offset: usize,
     depth: u32,
+    /// Most that it was while a type was read.
+    deepest: u32,
     /// Whether `(T)` is a tuple.
     debug: bool,
     shared: &'s mut Shared,
@@ -193,31 +199,45 @@ impl<'t> Parser<'t, '_> {
         if self.depth == MAX_DEPTH {
             return Err("fewer levels");
         }
-        if let Some(plain) = self.plain_path() {
-            self.offset += plain.len();
-            let read = || normalize(&plain.replace("::", "\0"), Vec::new());
-            return Ok(self.shared.plain(plain, read));
+        let text = self.argument();
+        if let Some(text) = text
+            && let Some((ty, levels)) = self.shared.read(text)
+            && self.depth + levels <= MAX_DEPTH
+        {
+            self.offset += text.len();
+            self.deepest = self.deepest.max(self.depth + levels);
+            return Ok(ty);
         }
+        let start = self.offset;
         self.depth += 1;
+        let around = std::mem::replace(&mut self.deepest, self.depth);
         let ty = self.unbounded_ty();
         self.depth -= 1;
-        ty.map(|ty| self.shared.share(ty))
+        let levels = self.deepest - self.depth;
+        self.deepest = self.deepest.max(around);
+        let ty = self.shared.share(ty?);
+        if let Some(text) = text.filter(|text| self.offset == start + text.len()) {
+            self.shared.note(text, &ty, levels);
+        }
+        Ok(ty)
     }
 
-    /// The text of a type argument that is a path without arguments of its own, as most are.
-    fn plain_path(&self) -> Option<&'t str> {
+    /// The text of a type that is an argument of another, unless it is long.
+    fn argument(&self) -> Option<&'t str> {
         let rest = self.rest();
-        let len = rest.find([',', '>'])?;
-        let (path, _) = rest.split_at_checked(len)?;
-        let mut names = path.split("::");
-        let is_name = |name: &str| {
-            let mut bytes = name.bytes();
-            bytes
-                .next()
-                .is_some_and(|byte| byte == b'_' || byte.is_ascii_alphabetic())
-                && bytes.all(|byte| byte == b'_' || byte.is_ascii_alphanumeric())
-        };
-        names.all(is_name).then_some(path)
+        let mut open = 0_u32;
+        let mut before = b' ';
+        for (at, byte) in rest.bytes().take(MAX_NOTED).enumerate() {
+            match byte {
+                b'>' if before == b'-' => {}
+                b',' | b'>' | b')' | b']' if open == 0 => return rest.get(..at),
+                b'<' | b'(' | b'[' => open += 1,
+                b'>' | b')' | b']' => open -= 1,
+                _ => {}
+            }
+            before = byte;
+        }
+        None
     }
 
     fn unbounded_ty(&mut self) -> Parsed<Type> {
@@ -539,6 +559,31 @@ mod tests {
         };
         assert!(path.segments().eq(["a", "main", "{closure_env#0}"]));
         assert_eq!(path.args(), [Arg::Type(user("a::T"))]);
+    }
+
+    /// What is noted of arguments changes nothing, least of all how deep types may nest.
+    #[cfg(feature = "dwarf")]
+    #[test]
+    fn what_was_read_before_does_not_matter() {
+        let deep = "&".repeat(100) + "u8";
+        let texts = [
+            "u8".to_owned(),
+            "a::B<u8, alloc::vec::Vec<u8>, [u8; 2], (u8, u16)>".to_owned(),
+            "a::B<alloc::vec::Vec<u8>, fn(u8) -> a::B<u8>, dyn a::T<u8, Output=u8> + a::U>"
+                .to_owned(),
+            "a::B<'>', fn(u8) -> a::B<u8>, (u8, u16), [a::B<u8>]>".to_owned(),
+            "a::B<fn(u8) -> a::B<u8>, {closure#0}<u8>, -1, u8".to_owned(),
+            format!("a::B<{deep}>"),
+            "&".repeat(26) + &format!("a::B<{deep}>"),
+            "&".repeat(27) + &format!("a::B<{deep}>"),
+        ];
+        let mut shared = Shared::default();
+        for text in texts.iter().chain(&texts) {
+            let alone = Type::parse_debug(text).unwrap_or_else(|_| Type::unparsed(text));
+            assert_eq!(Type::parse_shared(text, &mut shared), alone, "{text}");
+        }
+        let is_read = texts.each_ref().map(|text| Type::parse_debug(text).is_ok());
+        assert_eq!(is_read, [true, true, true, true, false, true, true, false]);
     }
 
     /// A keyword is one only as a whole word: these are names.

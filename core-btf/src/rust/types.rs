@@ -203,8 +203,8 @@ impl PartialOrd for Path {
 #[derive(Debug, Default)]
 pub(crate) struct Shared {
     types: HashSet<Type, Seed>,
-    /// Those without arguments, by how they were written.
-    plain: HashMap<Box<str>, Type, Seed>,
+    /// Those that were arguments, by how they were written, and how deep what they consist of is nested.
+    read: HashMap<Box<str>, (Type, u32), Seed>,
 }
 
 impl Shared {
@@ -220,14 +220,14 @@ impl Shared {
         ty
     }
 
-    /// The type of a path without arguments, which `read` reads unless it is known.
-    pub(super) fn plain(&mut self, path: &str, read: impl FnOnce() -> Type) -> Type {
-        if let Some(known) = self.plain.get(path) {
-            return known.clone();
-        }
-        let ty = self.share(read());
-        self.plain.insert(path.into(), ty.clone());
-        ty
+    /// What was noted of a text.
+    pub(super) fn read(&self, text: &str) -> Option<(Type, u32)> {
+        self.read.get(text).cloned()
+    }
+
+    /// Notes which type a text is, and its levels.
+    pub(super) fn note(&mut self, text: &str, ty: &Type, levels: u32) {
+        self.read.insert(text.into(), (ty.clone(), levels));
     }
 }
 
