@@ -9,7 +9,7 @@
 
 use std::collections::HashSet;
 
-use super::collect::Collected;
+use super::collect::{Collected, VirtualBase};
 use super::entries::Names;
 use super::error::{Error, Problem};
 use super::list::TypeList;
@@ -43,11 +43,9 @@ pub(super) fn settle_bases(out: &mut Collected<'_>) -> Result<(), Error> {
 /// Makes the enums that say where the places of virtual bases are.
 pub(super) fn settle_virtual_bases(out: &mut Collected<'_>) -> Result<(), Error> {
     let bases = std::mem::take(&mut out.virtual_bases);
-    let offsets = std::mem::take(&mut out.vtable_offsets);
-    let bases: Vec<_> = bases.into_iter().zip(offsets).collect();
     // Those of a class follow each other.
-    for bases in bases.chunk_by(|((one, _), _), ((other, _), _)| one == other) {
-        let Some(&((class, _), _)) = bases.first() else {
+    for bases in bases.chunk_by(|one, other| one.class == other.class) {
+        let Some(&VirtualBase { class, .. }) = bases.first() else {
             continue;
         };
         let name = |ty| match out.types.get(ty) {
@@ -58,7 +56,7 @@ pub(super) fn settle_virtual_bases(out: &mut Collected<'_>) -> Result<(), Error>
         };
         let class_name = name(class);
         let named: Vec<_> = (bases.iter())
-            .map(|((_, base), offset)| (name(*base), *offset))
+            .map(|it| (name(it.base), it.vtable_offset))
             .filter(|(base, _)| !base.is_empty() && !class_name.is_empty())
             .collect();
         let key = out.keys.get(class.index() - 1).copied().unwrap_or_default();

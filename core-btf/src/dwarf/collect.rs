@@ -63,6 +63,16 @@ pub(super) struct LateBitfield {
     pub(super) bit_offset: i64,
 }
 
+/// A virtual base class of a class.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct VirtualBase {
+    pub(super) class: TypeId,
+    /// A pending reference.
+    pub(super) base: TypeId,
+    /// Where in the vtable its place is, in bytes.
+    pub(super) vtable_offset: i32,
+}
+
 /// A type that stands in for something that could not be described.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct StandIn {
@@ -96,10 +106,7 @@ pub(super) struct Collected<'n> {
     pub(super) index_type: Option<TypeId>,
     /// Pointers to members, whose form depends on what they lead to, a pending reference.
     pub(super) member_pointers: Vec<(TypeId, TypeId)>,
-    /// Classes and their virtual bases, pending references, ...
-    pub(super) virtual_bases: Vec<(TypeId, TypeId)>,
-    /// ... and where in the vtable their places are, in bytes.
-    pub(super) vtable_offsets: Vec<i32>,
+    pub(super) virtual_bases: Vec<VirtualBase>,
     /// Notes on members of types that are not finished.
     pub(super) member_tags: Vec<TypeId>,
     /// Typedefs inside of classes: kept only where they are used.
@@ -136,7 +143,6 @@ impl<'n> Collected<'n> {
             index_type: None,
             member_pointers: Vec::new(),
             virtual_bases: Vec::new(),
-            vtable_offsets: Vec::new(),
             member_tags: Vec::new(),
             inner_typedefs: Vec::new(),
             has_bases: false,
@@ -202,6 +208,14 @@ impl<'n> Collected<'n> {
             },
         )?;
         Ok(())
+    }
+
+    /// Types, each with a pending reference that is not part of it.
+    pub(super) fn late_references(&mut self) -> impl Iterator<Item = (&mut TypeId, &mut TypeId)> {
+        let late = self.late_enums.iter_mut().chain(&mut self.member_pointers);
+        let bases = self.virtual_bases.iter_mut();
+        late.map(|(ty, reference)| (ty, reference))
+            .chain(bases.map(|it| (&mut it.class, &mut it.base)))
     }
 
     pub(super) fn warn(&mut self, key: Key, problem: Problem) -> usize {

@@ -64,23 +64,21 @@ pub(super) fn join<'n>(
             };
         };
         let mut chunk = chunk;
-        for (ty, key) in chunk.types.all_mut().iter_mut().zip(&chunk.keys) {
+        let mut keys = std::mem::take(&mut chunk.keys);
+        for (ty, key) in chunk.types.all_mut().iter_mut().zip(&keys) {
             ty.for_each_ref_mut(|reference| resolve(*key, reference));
         }
-        let late = chunk.late_enums.iter_mut();
-        let late = late.chain(&mut chunk.member_pointers);
-        for (ty, reference) in late.chain(&mut chunk.virtual_bases) {
-            let key = chunk.keys.get(ty.index() - 1).copied();
+        for (ty, reference) in chunk.late_references() {
+            let key = keys.get(ty.index() - 1).copied();
             resolve(key.unwrap_or_default(), reference);
             *ty = shift(*ty);
         }
         out.late_enums.append(&mut chunk.late_enums);
         out.member_pointers.append(&mut chunk.member_pointers);
         out.virtual_bases.append(&mut chunk.virtual_bases);
-        out.vtable_offsets.append(&mut chunk.vtable_offsets);
         let typedefs = chunk.inner_typedefs.iter();
         out.inner_typedefs.extend(typedefs.map(|ty| shift(*ty)));
-        out.keys.append(&mut chunk.keys);
+        out.keys.append(&mut keys);
         let first_warning = out.warnings.len();
         out.warnings.append(&mut chunk.warnings);
         out.stand_ins

@@ -3,7 +3,7 @@
 use gimli::{DwTag, constants as dw};
 
 use super::annotations::{self, Owner};
-use super::collect::{Collected, LateBitfield, Meaning};
+use super::collect::{Collected, LateBitfield, Meaning, VirtualBase};
 use super::entries::{Attrs, Names, Slot};
 use super::error::{Error, Problem};
 use super::list::TypeList;
@@ -151,11 +151,11 @@ impl CompositeFrame {
             dw::DW_TAG_inheritance if attrs.has(Slot::Virtuality) => {
                 let offset = attrs.get(Slot::VtableOffset).map(u64::cast_signed);
                 match offset.and_then(|it| i32::try_from(it).ok()) {
-                    Some(offset) => {
-                        let base = pending(attrs.key(Slot::Type));
-                        out.virtual_bases.push((self.ty, base));
-                        out.vtable_offsets.push(offset);
-                    }
+                    Some(vtable_offset) => out.virtual_bases.push(VirtualBase {
+                        class: self.ty,
+                        base: pending(attrs.key(Slot::Type)),
+                        vtable_offset,
+                    }),
                     None => {
                         out.warn(key, Problem::VirtualBase);
                     }

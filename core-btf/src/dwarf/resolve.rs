@@ -100,9 +100,7 @@ pub(super) fn resolve_unit(
     for (at, ty) in chunk.types.all_mut().iter_mut().enumerate() {
         ty.for_each_ref_mut(|reference| resolve(at, reference));
     }
-    let late = chunk.late_enums.iter_mut();
-    let late = late.chain(&mut chunk.member_pointers);
-    for (ty, reference) in late.chain(&mut chunk.virtual_bases) {
+    for (ty, reference) in chunk.late_references() {
         resolve(ty.index() - 1, reference);
     }
     for (owner, target) in lost {
