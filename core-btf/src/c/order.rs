@@ -214,6 +214,11 @@ impl<'a> Printer<'_, '_, 'a> {
             Kind::Typedef => {
                 if !self.is_expanded(&ty) {
                     self.order.dependencies.push(on(Need::Complete));
+                    // It declares what it stands for; to look there too, from each typedef of a long
+                    // chain, would take the square of its length.
+                    if need == Need::Declared {
+                        return Ok(());
+                    }
                 }
                 work.push(target(ty.target(), need));
             }

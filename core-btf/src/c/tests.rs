@@ -499,6 +499,22 @@ fn an_empty_name_is_none_wherever_it_is_in_the_strings() {
     );
 }
 
+/// Each type of a long chain is looked at once, not once from each that comes before it, which would
+/// take minutes.
+#[test]
+fn long_chains_of_typedefs_take_linear_time() {
+    const LEN: u32 = 40_000;
+    let mut t = Types::default();
+    for n in 0..LEN {
+        t.push(Type::Ptr(TypeId(2 * n)));
+        t.typedef(&format!("t{n}"), TypeId(2 * n + 1));
+    }
+    let header = t.print_with(|h| h).unwrap();
+    let typedefs = header.lines().filter(|line| line.starts_with("typedef "));
+    assert_eq!(typedefs.count(), LEN as usize);
+    assert!(header.contains("typedef t0 *t1;"));
+}
+
 /// Types that no C compiler would take are refused by name.
 #[test]
 fn impossible_types_are_errors() {
