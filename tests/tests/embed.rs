@@ -47,7 +47,9 @@ fn program(scratch: &Scratch, name: &str, flags: &[&str]) -> PathBuf {
             .args(flags),
     );
     let program = scratch.parent().join("program");
-    fs::copy(target_dir().join("debug").join(name), &program).unwrap();
+    // Not by this process: other tests start commands meanwhile, and nothing runs that is open for writing.
+    let built = target_dir().join("debug").join(name);
+    output_of(Command::new("cp").arg(built).arg(&program));
     program
 }
 

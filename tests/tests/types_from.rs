@@ -131,7 +131,9 @@ fn server(scratch: &Scratch, features: &[&str], to: &str) -> PathBuf {
     output_of(cargo(&dir, "build").args(features));
     let name = scratch.path().file_name().unwrap().to_str().unwrap();
     let to = scratch.path().join(to);
-    fs::copy(target_dir().join(format!("debug/{name}_server")), &to).unwrap();
+    // Not by this process: other tests start commands meanwhile, and nothing runs that is open for writing.
+    let built = target_dir().join(format!("debug/{name}_server"));
+    output_of(Command::new("cp").arg(built).arg(&to));
     to
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-use crate::tools::{Workspace, bpftool, core_btf, fails, quiet, run};
+use crate::tools::{Workspace, bpftool, copy_program, core_btf, fails, quiet, run};
 
 fn embed(file: &Path, out: &Path) -> Command {
     let mut command = core_btf();
@@ -140,7 +140,7 @@ fn stripped_programs_take_types_from_the_unstripped() {
             .output();
         if args.contains(&"--strip-section-headers") && !output.as_ref().unwrap().status.success() {
             // binutils before 2.41 has no such option: do it by hand.
-            std::fs::copy(&app, &stripped).unwrap();
+            copy_program(&app, &stripped);
             let mut bytes = std::fs::read(&stripped).unwrap();
             bytes[40..48].fill(0);
             bytes[58..64].fill(0);
@@ -207,7 +207,7 @@ fn embedding_again_replaces() {
     assert!(std::fs::read(&again).unwrap() == std::fs::read(&once).unwrap());
 
     let busy = work.path("busy");
-    std::fs::copy("/bin/sleep", &busy).unwrap();
+    copy_program(Path::new("/bin/sleep"), &busy);
     let mut running = Command::new(&busy).arg("60").spawn().unwrap();
     let mut command = embed(&app, &busy);
     run(&mut command);
@@ -234,7 +234,7 @@ fn what_strippers_keep() {
         ("llvm-objcopy --strip-all --keep-section=.BTF", true),
     ] {
         let stripped = work.path("stripped");
-        std::fs::copy(&out, &stripped).unwrap();
+        copy_program(&out, &stripped);
         let mut words = command.split(' ');
         let mut strip = Command::new(words.next().unwrap());
         run(strip.args(words).arg(&stripped));

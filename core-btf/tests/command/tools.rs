@@ -126,6 +126,12 @@ pub(crate) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
+/// Copies a program that is to be run. This process, where other tests start commands meanwhile, never
+/// has the copy open: the kernel runs nothing that is open for writing.
+pub(crate) fn copy_program(from: &Path, to: &Path) {
+    run(Command::new("cp").arg(from).arg(to));
+}
+
 /// What bpftool says of the types in a file.
 pub(crate) fn bpftool(file: &Path) -> String {
     quiet(
