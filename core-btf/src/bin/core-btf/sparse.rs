@@ -14,6 +14,9 @@ use object::{Object as _, ObjectKind, ObjectSection as _, ReadCache, ReadRef, Se
 /// Ranges of a file that are no farther from each other are read at once, in bytes.
 const NEAR: u64 = 1 << 12;
 
+/// Files from here on may be too large for memory, in bytes.
+const HUGE: u64 = 1 << 30;
+
 /// Bytes that a thread reads at a time.
 const PIECE: usize = 1 << 24;
 
@@ -34,8 +37,9 @@ pub(crate) fn read_for_types(path: &Path, threads: usize) -> io::Result<Vec<u8>>
         return std::fs::read(path);
     };
     let size = usize::try_from(len).map_err(io::Error::other)?;
-    // A file may have more holes than there is memory, which `vec!` does not survive.
-    if Vec::<u8>::new().try_reserve_exact(size).is_err() {
+    // A file may have more holes than there is memory, which `vec!` does not survive. Of a small one
+    // this would have malloc keep what is freed later.
+    if len >= HUGE && Vec::<u8>::new().try_reserve_exact(size).is_err() {
         let problem = format!("there is no memory for its {len} bytes");
         return Err(io::Error::new(io::ErrorKind::OutOfMemory, problem));
     }
