@@ -5,42 +5,19 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread;
 
-/// Results for each thread that wait before threads wait, too.
-const WAITING: usize = 4;
-
-/// Who takes results, in their order.
-struct Consumer<C, E> {
-    consume: C,
+/// Results that wait for those before them.
+struct Turn<R, C, E> {
+    waiting: BTreeMap<usize, R>,
     next: usize,
+    consume: C,
     done: Result<(), E>,
 }
 
-impl<C, E> Consumer<C, E> {
-    /// Consumes the results whose turn it is.
-    fn drain<R>(&mut self, waiting: &Mutex<BTreeMap<usize, R>>)
-    where
-        C: FnMut(R) -> Result<(), E>,
-    {
-        while self.done.is_ok() {
-            // A panic of another thread, which the scope passes on.
-            let Ok(mut results) = waiting.lock() else {
-                return;
-            };
-            let Some(result) = results.remove(&self.next) else {
-                return;
-            };
-            drop(results);
-            self.next += 1;
-            self.done = (self.consume)(result);
-        }
-    }
-}
-
-/// `work` applied to every item, on at most `threads` threads, each with what `tools` gives it, and
-/// `consume` to every result, in the order of the items and by one thread at a time.
+/// `work` applied to every item, on at most `threads` threads, each with what `tools` gives it, and `consume` to every result, in the
+/// order of the items and by one thread at a time.
 ///
-/// Results are consumed soon after those before them are: what is finished out of turn, or while
-/// another is consumed, waits, and nothing else is kept.
+/// Results are consumed as soon as those before them are: what is finished out of turn waits, and
+/// nothing else is kept.
 ///
 /// # Errors
 /// The first one of `consume`, after which no more is consumed.
@@ -59,10 +36,10 @@ pub(super) fn in_order<T: Sync, S, R: Send, E: Send>(
     }
     let next = AtomicUsize::new(0);
     let failed = AtomicBool::new(false);
-    let waiting = Mutex::new(BTreeMap::new());
-    let consumer = Mutex::new(Consumer {
-        consume,
+    let turn = Mutex::new(Turn {
+        waiting: BTreeMap::new(),
         next: 0,
+        consume,
         done: Ok(()),
     });
     let run = || {
@@ -71,23 +48,19 @@ pub(super) fn in_order<T: Sync, S, R: Send, E: Send>(
             let at = next.fetch_add(1, Ordering::Relaxed);
             let Some(item) = items.get(at) else { return };
             let result = work(&mut tools, item);
-            let Ok(mut results) = waiting.lock() else {
-                return;
-            };
-            results.insert(at, result);
-            let is_full = results.len() >= WAITING * threads;
-            drop(results);
-            // Whoever is at it takes this one too, or the last thread does.
-            let consumer = if is_full {
-                consumer.lock().ok()
-            } else {
-                consumer.try_lock().ok()
-            };
-            let Some(mut consumer) = consumer else {
-                continue;
-            };
-            consumer.drain(&waiting);
-            failed.store(consumer.done.is_err(), Ordering::Relaxed);
+            // A panic of another thread, which the scope passes on.
+            let Ok(mut turn) = turn.lock() else { return };
+            let turn = &mut *turn;
+            turn.waiting.insert(at, result);
+            while turn.done.is_ok()
+                && let Some(result) = turn.waiting.remove(&turn.next)
+            {
+                turn.next += 1;
+                turn.done = (turn.consume)(result);
+            }
+            if turn.done.is_err() {
+                failed.store(true, Ordering::Relaxed);
+            }
         }
     };
     thread::scope(|scope| {
@@ -96,10 +69,7 @@ pub(super) fn in_order<T: Sync, S, R: Send, E: Send>(
         }
         run();
     });
-    consumer.into_inner().map_or(Ok(()), |mut consumer| {
-        consumer.drain(&waiting);
-        consumer.done
-    })
+    turn.into_inner().map_or(Ok(()), |turn| turn.done)
 }
 
 #[cfg(test)]
