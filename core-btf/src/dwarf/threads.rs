@@ -13,8 +13,8 @@ struct Turn<R, C, E> {
     done: Result<(), E>,
 }
 
-/// `work` applied to every item, on at most `threads` threads, each with what `tools` gives it, and `consume` to every result, in the
-/// order of the items and by one thread at a time.
+/// `work` applied to every item, on at most `threads` threads, each with what `tools` gives it, and
+/// `consume` to every result, in the order of the items and by one thread at a time.
 ///
 /// Results are consumed as soon as those before them are: what is finished out of turn waits, and
 /// nothing else is kept.
