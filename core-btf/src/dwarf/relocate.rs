@@ -11,21 +11,27 @@ use object::{
 use super::error::Error;
 use super::sections::broken;
 
-/// For each symbol its address, in the joined section where there is one. Looked up once: there are
-/// many more relocations than symbols.
+/// For each symbol its address, in the joined section where there is one; `None` if it is in what is
+/// loaded, which a type never refers to. Looked up once: there are many more relocations than symbols.
 pub(super) fn symbol_values<Elf: FileHeader<Endian = Endianness>>(
     file: &ElfFile<'_, Elf>,
     bases: &[u64],
-) -> Vec<u64> {
+) -> Vec<Option<u64>> {
+    let is_loaded = |index| {
+        let section = file.elf_section_table().section(index);
+        section.is_ok_and(|it| it.sh_flags(file.endian()).0 & elf::SHF_ALLOC.0 != 0)
+    };
     let mut values = Vec::new();
     for symbol in file.symbols() {
         let index = symbol.index().0;
         if values.len() <= index {
-            values.resize(index + 1, 0);
+            values.resize(index + 1, Some(0));
         }
-        let base = symbol.section_index().and_then(|it| bases.get(it.0));
+        let section = symbol.section_index();
+        let base = section.and_then(|it| bases.get(it.0).copied());
         if let Some(value) = values.get_mut(index) {
-            *value = symbol.address().wrapping_add(base.copied().unwrap_or(0));
+            let address = symbol.address().wrapping_add(base.unwrap_or(0));
+            *value = (!section.is_some_and(is_loaded)).then_some(address);
         }
     }
     values
@@ -34,12 +40,12 @@ pub(super) fn symbol_values<Elf: FileHeader<Endian = Endianness>>(
 /// Applies the relocations of one section of a relocatable object to the joined section.
 ///
 /// `symbols` has the values of the file's symbols. Only absolute values matter: offsets into other debug
-/// sections. What concerns code, which a type never refers to, is left as it is.
+/// sections.
 pub(super) fn relocate<'a, Elf: FileHeader<Endian = Endianness>>(
     file: &ElfFile<'a, Elf>,
     part: SectionIndex,
     bases: &[u64],
-    symbols: &[u64],
+    symbols: &[Option<u64>],
     data: &mut Cow<'a, [u8]>,
 ) -> Result<(), Error> {
     let base_of = |index: SectionIndex| bases.get(index.0).copied().unwrap_or(0);
@@ -61,7 +67,10 @@ pub(super) fn relocate<'a, Elf: FileHeader<Endian = Endianness>>(
             continue;
         }
         let target = match relocation.target() {
-            RelocationTarget::Symbol(index) => symbols.get(index.0).copied(),
+            RelocationTarget::Symbol(index) => match symbols.get(index.0) {
+                Some(None) => continue,
+                value => value.copied().flatten(),
+            },
             RelocationTarget::Section(index) => Some(base_of(index)),
             _ => Some(0),
         };
@@ -98,7 +107,7 @@ fn widths<Elf: FileHeader<Endian = Endianness>>(
 fn relocate_known<Elf: FileHeader<Endian = Endianness>>(
     file: &ElfFile<'_, Elf>,
     part: SectionIndex,
-    symbols: &[u64],
+    symbols: &[Option<u64>],
     widths: &[(elf::RelocationType, usize)],
     joined: &mut Joined<'_, '_>,
 ) -> Result<(), Error> {
@@ -120,7 +129,10 @@ fn relocate_known<Elf: FileHeader<Endian = Endianness>>(
             };
             let target = match relocation.r_sym(endian, false) {
                 0 => Some(0),
-                symbol => symbols.get(symbol as usize).copied(),
+                symbol => match symbols.get(symbol as usize) {
+                    Some(None) => continue,
+                    value => value.copied().flatten(),
+                },
             };
             let addend: i64 = relocation.r_addend(endian).into();
             let value = target.map(|target| target.wrapping_add_signed(addend));

@@ -134,10 +134,10 @@ impl<'a> Sections<'a> {
             }
         }
         if relocatable {
-            let values = symbol_values(&file, &bases);
+            let symbols = symbol_values(&file, &bases);
             for (data, parts) in sections.data.iter_mut().zip(&parts) {
                 for &part in parts {
-                    relocate(&file, part, &bases, &values, data)?;
+                    relocate(&file, part, &bases, &symbols, data)?;
                 }
             }
         }
