@@ -1,10 +1,9 @@
 //! What a type is apart from the types it refers to.
 
-use std::hash::BuildHasher as _;
+use std::hash::{BuildHasher as _, Hash as _, Hasher as _};
 
 use super::graph::Node;
-use super::partition::mix;
-use crate::hash::{Seed, Slots};
+use crate::hash::{Mixer, Seed, Slots};
 use crate::model::{CompositeKind, Kind, NameOffset, Type};
 
 /// The fixed part: kind, name, and up to two words more.
@@ -85,14 +84,11 @@ fn records(ty: &Type) -> impl Iterator<Item = (u32, u64)> + '_ {
     (0..record_count(ty)).map_while(|index| record(ty, index))
 }
 
-fn hash(ty: &Type) -> u64 {
-    let (kind, name, a, b) = head(ty);
-    let hash = [kind as u64, u64::from(name.0), a, b]
-        .into_iter()
-        .fold(record_count(ty) as u64, mix);
-    records(ty).fold(hash, |hash, (name, rest)| {
-        mix(mix(hash, u64::from(name)), rest)
-    })
+fn hash(ty: &Type, hasher: &mut Mixer) {
+    head(ty).hash(hasher);
+    for record in records(ty) {
+        record.hash(hasher);
+    }
 }
 
 /// Whether types are of one shape.
@@ -116,7 +112,11 @@ pub(super) fn shapes(types: &[Type]) -> Vec<u32> {
     let get = |node: Node| types.get(node as usize - 1);
     number(
         types.len(),
-        |node| get(node).map_or(0, hash),
+        |node, hasher| {
+            if let Some(ty) = get(node) {
+                hash(ty, hasher);
+            }
+        },
         |a, b| get(a).zip(get(b)).is_some_and(|(a, b)| is_same(a, b)),
         |node| matches!(get(node), Some(Type::Var { .. } | Type::Datasec { .. })),
     )
@@ -131,7 +131,7 @@ pub(super) fn names(types: &[Type], shapes: &[u32]) -> Vec<u32> {
     };
     number(
         types.len(),
-        |node| mix(u64::from(key(node).0), u64::from(key(node).1)),
+        |node, hasher| key(node).hash(hasher),
         |a, b| key(a) == key(b),
         |_| false,
     )
@@ -155,7 +155,7 @@ pub(super) fn tag(ty: &Type) -> Option<(u8, NameOffset)> {
 /// do. `void` keeps 0.
 fn number(
     count: usize,
-    hash: impl Fn(Node) -> u64,
+    hash: impl Fn(Node, &mut Mixer),
     is_same: impl Fn(Node, Node) -> bool,
     alone: impl Fn(Node) -> bool,
 ) -> Vec<u32> {
@@ -172,7 +172,9 @@ fn number(
                 .is_some_and(|it| is_same(*it, node))
         };
         let is_alone = alone(node);
-        let hash = seed.hash_one(hash(node));
+        let mut hasher = seed.build_hasher();
+        hash(node, &mut hasher);
+        let hash = hasher.finish();
         let found = (!is_alone).then(|| slots.find(hash, is_it)).flatten();
         numbers.push(found.unwrap_or_else(|| {
             #[expect(
